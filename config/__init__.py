@@ -1,0 +1,1 @@
+"""What differs from city to city and from machine to machine."""

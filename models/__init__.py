@@ -1,0 +1,1 @@
+"""What the city's linkage is about: a pure domain, and the ledger that keeps its truth."""
