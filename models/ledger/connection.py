@@ -1,0 +1,223 @@
+"""The way to the ledger: a pool of connections, reading transactions, writing transactions.
+
+The only place of COMMIT. Queries get a connection and never commit: inside :meth:`Ledger.writing`
+psycopg itself refuses an explicit ``commit()``, and ``conn.transaction()`` is a savepoint.
+"""
+
+import select
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection, IsolationLevel, errors
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from models.domain.errors import ShenguanError
+
+LedgerConnection = AsyncConnection[DictRow]
+
+
+class LedgerUnavailable(ShenguanError):  # noqa: N818 - named as the finding it is
+    """PostgreSQL did not do it: out of reach, restarting, or too long. Nothing was committed.
+
+    ``reason`` is the error's name, ``sqlstate`` PostgreSQL's five characters or None.
+    """
+
+    def __init__(self, reason: str, sqlstate: str | None = None) -> None:
+        super().__init__(reason, sqlstate)
+        self.reason = reason
+        self.sqlstate = sqlstate
+
+    def __str__(self) -> str:
+        named = f"，{self.sqlstate}" if self.sqlstate else ""
+        return f"台账数据库不可用（{self.reason}{named}）"
+
+
+class LedgerBusy(LedgerUnavailable):
+    """PostgreSQL is there, but others were first: a lock, a deadlock, a statement past its time.
+
+    Nothing was committed; the transaction may go again at once.
+    """
+
+    def __str__(self) -> str:
+        return f"台账数据库繁忙（{self.reason}）"
+
+
+class CommitUnknown(LedgerUnavailable):
+    """The COMMIT left and its answer never came: it may have happened.
+
+    The exception to what the base class says. Read again before doing anything twice.
+    """
+
+    def __str__(self) -> str:
+        return f"提交后未收到数据库答复，结果未知（{self.reason}）"
+
+
+_BUSY = (
+    errors.LockNotAvailable,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.QueryCanceled,
+)
+
+
+class Ledger:
+    """A pool of connections to one database, bound to the event loop that opened it."""
+
+    def __init__(self, pool: AsyncConnectionPool[LedgerConnection]) -> None:
+        self._pool = pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 8,
+        application_name: str = "shenguan",
+        statement_timeout_s: float = 30,
+        lock_timeout_s: float = 10,
+        idle_in_transaction_s: float = 60,
+        patience_s: float = 30,
+    ) -> AsyncIterator[Self]:
+        """The ledger for the time of the ``async with``.
+
+        Args:
+            url: a libpq URL, usually of the role *app*.
+            min_size: connections that are always open.
+            max_size: connections at most.
+            application_name: how ``pg_stat_activity`` names us.
+            statement_timeout_s: PostgreSQL stops a statement after this.
+            lock_timeout_s: PostgreSQL stops waiting for a lock after this.
+            idle_in_transaction_s: PostgreSQL ends a session that does nothing in a transaction.
+            patience_s: how long a transaction waits for a connection: while all are in use, and
+                while PostgreSQL restarts.
+
+        Raises:
+            LedgerUnavailable: nothing answers at the URL, or it says no.
+        """
+        kwargs: dict[str, Any] = {
+            "row_factory": dict_row,
+            "application_name": application_name,
+            "connect_timeout": 10,
+            "prepare_threshold": 3,
+            "options": (
+                f"-c statement_timeout={int(statement_timeout_s * 1000)}"
+                f" -c lock_timeout={int(lock_timeout_s * 1000)}"
+                f" -c idle_in_transaction_session_timeout={int(idle_in_transaction_s * 1000)}"
+                " -c timezone=UTC"
+            ),
+        }
+        try:
+            # The pool would try for long and say only that it waited; one direct try says why.
+            await (await AsyncConnection.connect(url, **kwargs)).close()
+        except psycopg.OperationalError as failure:
+            raise _unavailable(failure) from failure
+        pool: AsyncConnectionPool[LedgerConnection] = AsyncConnectionPool(
+            url,
+            kwargs=kwargs,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=patience_s,
+            open=False,
+            check=_check,
+            configure=_configure,
+            name=application_name,
+        )
+        async with pool:
+            yield cls(pool)
+
+    @asynccontextmanager
+    async def reading(self, *, snapshot: bool = False) -> AsyncIterator[LedgerConnection]:
+        """A connection in a transaction that cannot write and is rolled back.
+
+        Args:
+            snapshot: every statement sees the same moment (REPEATABLE READ).
+
+        Raises:
+            LedgerUnavailable: PostgreSQL did not answer.
+        """
+        async with self._borrowed() as conn:
+            await conn.set_read_only(True)
+            await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ if snapshot else None)
+            try:
+                yield conn
+            finally:
+                if not conn.closed:
+                    await conn.rollback()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[LedgerConnection]:
+        """A connection in one transaction, committed at the end, rolled back on any exception.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL did not do it; nothing was committed.
+            LedgerBusy: as above, and it may go again at once.
+            CommitUnknown: the COMMIT left, its answer never came.
+            psycopg.IntegrityError: a constraint says no, at the latest at the end.
+            psycopg.errors.InFailedSqlTransaction: a statement failed and the body went on.
+        """
+        async with self._borrowed() as conn:
+            await conn.set_read_only(False)
+            await conn.set_isolation_level(None)
+            committing = False
+            try:
+                async with conn.transaction():
+                    yield conn
+                    if conn.info.transaction_status == TransactionStatus.INERROR:
+                        # COMMIT would roll back without a word.
+                        raise errors.InFailedSqlTransaction("a failed statement was passed over")
+                    committing = True
+            except psycopg.OperationalError as failure:
+                if committing and _is_lost(conn):
+                    raise CommitUnknown(type(failure).__name__, failure.sqlstate) from failure
+                raise
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[LedgerConnection]:
+        try:
+            async with _lent(self._pool) as conn:
+                yield conn
+        except psycopg.OperationalError as failure:
+            raise _unavailable(failure) from failure
+
+
+@asynccontextmanager
+async def _lent(pool: AsyncConnectionPool[LedgerConnection]) -> AsyncIterator[LedgerConnection]:
+    # Not pool.connection(): that one would commit.
+    conn = await pool.getconn()
+    try:
+        yield conn
+    finally:
+        await pool.putconn(conn)
+
+
+def _is_lost(conn: LedgerConnection) -> bool:
+    return bool(conn.closed) or conn.info.transaction_status == TransactionStatus.UNKNOWN
+
+
+def _unavailable(failure: psycopg.OperationalError) -> LedgerUnavailable:
+    kind = LedgerBusy if isinstance(failure, _BUSY) else LedgerUnavailable
+    return kind(type(failure).__name__, failure.sqlstate)
+
+
+async def _check(conn: LedgerConnection) -> None:
+    """Raises when a pooled connection has died; costs no round trip while it lives.
+
+    A server says nothing unasked to an idle connection, except that it goes.
+    """
+    idle = select.poll()
+    idle.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    if idle.poll(0):
+        await AsyncConnectionPool.check_connection(conn)
+
+
+async def _configure(conn: LedgerConnection) -> None:
+    set_json_dumps(orjson.dumps, conn)
+    set_json_loads(orjson.loads, conn)
