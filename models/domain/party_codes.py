@@ -4,7 +4,7 @@ A check answers with the rule that is broken, or None. Nothing here looks at who
 """
 
 import re
-import unicodedata
+import string
 from datetime import date
 from typing import Literal
 
@@ -21,7 +21,11 @@ _ORGANIZATION_LENGTH = 9
 # GB 11643-1999: these sequence numbers were kept for people born before 1900.
 _CENTENARIANS = frozenset({"996", "997", "998", "999"})
 _PAGE_MARK = re.compile(r"\(\s*(?:\d+\s*/\s*\d+)?\s*\)")
-_NOTHING_SAID = frozenset({"UNDEFINED", "NULL", "NONE", "NAN", "无", "暂无"})
+_NOTHING_SAID = frozenset({"UNDEFINED", "NULL", "NONE", "NAN"})
+# Full-width signs to half-width, small letters to capitals; nothing else may change shape.
+_PLAIN = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | str.maketrans(
+    string.ascii_lowercase, string.ascii_uppercase
+)
 
 
 def check_uscc(text: str) -> str | None:
@@ -99,13 +103,13 @@ def clean_code(text: str) -> str:
     its colon (统一社会信用代码：), page marks （1/1）, empty brackets, Chinese before or after,
     and words for nothing (undefined). Masking stars stay: a masked code is no code.
     """
-    plain = "".join(unicodedata.normalize("NFKC", text).split()).upper()
-    plain = _PAGE_MARK.sub("", plain)
+    plain = "".join(text.translate(_PLAIN).translate(_PLAIN).split())
+    while (without := _PAGE_MARK.sub("", plain)) != plain:
+        plain = without
     before, _, after = plain.rpartition(":")
     plain = after or before.rpartition(":")[2]
-    if plain in _NOTHING_SAID:
-        return ""
-    return re.sub(r"^[^0-9A-Z*]+|[^0-9A-Z*]+$", "", plain)
+    plain = re.sub(r"^[^0-9A-Z*]+|[^0-9A-Z*]+$", "", plain)
+    return "" if plain in _NOTHING_SAID else plain
 
 
 def clean_person_id(text: str, *, name: str = "", company_code: str = "") -> str:
