@@ -1,0 +1,1 @@
+"""The programs around: started together, watched, and none left behind."""
