@@ -1,0 +1,137 @@
+"""Prefect's server and what its clients need to reach it.
+
+The server runs on a database of its own (Prefect's reset drops every table it finds), on
+loopback, behind a generated login, with CSRF protection on, other origins shut out, and without
+telemetry.
+"""
+
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.stack.processes import Program, Supervisor
+from adapters.stack.ready import answers
+
+_START_TIMEOUT = 90.0
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+# Events go after a week, finished runs after ninety days, and what hung on them with them.
+_RETENTION = {
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+}
+
+# The defaults write and schedule one row at a time; a sweep a minute needs no hundred runs ahead.
+_PACE = {
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "5",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "2",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT2M",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+}
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """One server below ``folder`` on a loopback port; ``database_url`` speaks asyncpg."""
+
+    folder: Path
+    port: int
+    database_url: str
+
+    @property
+    def ui_url(self) -> str:
+        """Where people look."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Where programs ask."""
+        return f"{self.ui_url}/api"
+
+    @property
+    def auth(self) -> str:
+        """The shared login ``user:password``, drawn once and kept in ``folder/auth`` (0600)."""
+        return _kept_secret(self.folder / "auth", lambda: f"admin:{secrets.token_urlsafe(18)}")
+
+    def client_environment(self) -> dict[str, str]:
+        """What a program needs to speak with this server."""
+        return {
+            **_QUIET,
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_API_AUTH_STRING": self.auth,
+            "PREFECT_HOME": str((self.folder / "prefect").resolve()),
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+            "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        }
+
+    def program(self) -> Program:
+        """The server as a child program."""
+        origins = f"{self.ui_url},http://localhost:{self.port}"
+        environment = {
+            **self.client_environment(),
+            **_RETENTION,
+            **_PACE,
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": str(self.port),
+            "PREFECT_SERVER_API_AUTH_STRING": self.auth,
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": origins,
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.database_url,
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_APPLICATION_NAME": "prefect",
+            "PREFECT_SERVER_ENCRYPTION_KEY": self._encryption_key(),
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str((self.folder / "prefect" / "ui").resolve()),
+            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        }
+        return Program(
+            "prefect-server",
+            [sys.executable, "-m", "prefect", "server", "start"],
+            environment,
+            restart=True,
+            grace=8,
+        )
+
+    def start(self, supervisor: Supervisor) -> float:
+        """Starts it and waits until it answers; the seconds it took."""
+        (self.folder / "prefect").mkdir(parents=True, exist_ok=True)
+        program = self.program()
+        supervisor.start(program)
+        return supervisor.wait_for(program.name, self.is_ready, timeout=_START_TIMEOUT)
+
+    def is_ready(self) -> bool:
+        """Whether the server answers and its database does."""
+        return answers(f"{self.api_url}/ready")
+
+    def _encryption_key(self) -> str:
+        """Prefect keeps this key in its own database unless it is given one."""
+        from cryptography.fernet import Fernet
+
+        return _kept_secret(
+            self.folder / "prefect" / "encryption-key", lambda: Fernet.generate_key().decode()
+        )
+
+
+def _kept_secret(path: Path, draw: Callable[[], str]) -> str:
+    """The file's one line; drawn and written, readable by its owner only, when it is not there."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    secret = draw()
+    path.touch(mode=0o600)
+    path.write_text(f"{secret}\n", encoding="utf-8")
+    return secret
