@@ -1,0 +1,75 @@
+# Needs make, python3 (3.11 or newer) and a package registry as pip knows it; nothing else.
+# Debian's packages for browser and fault tests are optional: see `make deps`.
+
+PYTHON ?= python3
+SEED   ?= 20260701
+CASES  ?= 2000
+DATA   ?= ../shared/data
+
+VENV  := .venv
+RUN   := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+# The embedded PostgreSQL keeps its socket where the login says; without a login, below var/.
+ifeq ($(XDG_RUNTIME_DIR),)
+export XDG_RUNTIME_DIR := $(CURDIR)/var/xdg
+$(shell mkdir -p -m 700 $(XDG_RUNTIME_DIR))
+endif
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo up test test-ui real bench deps lock clean .venv
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo [SEED=$(SEED)] [CASES=$(CASES)]   整个闭环跑一遍，自行结束，结果在 var/demo/summary.json"
+	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束"
+	@echo "make test    全部检查与测试；末行为 N passed, N failed"
+	@echo "make real    真实记录跑一遍闭环（数据目录 DATA=$(DATA)）"
+	@echo "make bench   与裸机极限比较"
+	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
+	@echo "make lock    重新生成 requirements.lock"
+	@echo "make clean   删除 var/ 与缓存（虚拟环境保留）"
+
+.venv: $(STAMP)
+
+# The stamp holds what it was installed from: a new lock, another project file or another python
+# installs again, a mere touch of a file does not.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "需要 Python 3.11 或更新的版本，现为 " + sys.version.split()[0])'
+	@$(PYTHON) .ci/install.py $(VENV)
+
+demo: $(STAMP)
+	@exec $(RUN)/shenguan demo --seed $(SEED) --cases $(CASES)
+
+up: $(STAMP)
+	@exec $(RUN)/shenguan up
+
+test: $(STAMP)
+	@exec $(RUN)/python .ci/checks.py
+
+test-ui: $(STAMP)
+	@exec $(RUN)/python .ci/checks.py --only browser
+
+real: $(STAMP)
+	@exec $(RUN)/shenguan real --data $(DATA)
+
+bench: $(STAMP)
+	@exec $(RUN)/shenguan bench
+
+deps:
+	@if [ "$$(id -u)" != 0 ]; then echo "make deps 安装系统软件包，需要 root：sudo make deps" >&2; exit 2; fi
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-noto-cjk strace faketime
+
+# uv lives in a place of its own: the lock must not lock the tool that writes it.
+lock:
+	@mkdir -p var
+	@test -x var/lock-tool/bin/uv || { $(PYTHON) -m venv var/lock-tool && var/lock-tool/bin/python -m pip install -q uv; }
+	var/lock-tool/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
+	  --no-emit-index-url --python-version 3.11 -o requirements.lock
+
+clean:
+	@if [ -d var ]; then for pids in var/*/pids.json; do \
+	  if [ -s "$$pids" ]; then echo "$$pids：似乎仍有进程在运行，请先结束" >&2; exit 2; fi; done; fi
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
