@@ -202,7 +202,7 @@ def _key(path: Path, entry: Any, use: str) -> Key:
     if algorithm not in _USES[use]:
         raise KeyringBroken(str(path), f"{use} 的密钥 {key_id} 算法未知")
     try:
-        secret = base64.b64decode(str(encoded), validate=True)
+        secret = base64.b64decode(encoded if isinstance(encoded, str) else "?", validate=True)
     except (ValueError, binascii.Error) as garbled:
         raise KeyringBroken(str(path), f"{use} 的密钥 {key_id} 不是 Base64") from garbled
     if len(secret) != KEY_BYTES[algorithm]:

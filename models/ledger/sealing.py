@@ -28,7 +28,6 @@ _VERSION = 1
 _HEADER = struct.Struct(">BH")
 _NONCE = 12
 _TAG = 16
-_SEPARATOR = "\x1f"
 
 
 class SealBroken(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -112,14 +111,14 @@ class Sealing:
         The value is hashed as it is given; making two spellings one is the caller's.
         """
         number, keyed = self._indexes[0]
-        return number + keyed(_indexed(kind, value))
+        return number + keyed(_named(kind, value))
 
     def index_any(self, kind: str, value: str) -> list[bytes]:
         """What :meth:`index` gave or gives under every key, the current first.
 
         For ``WHERE party_index = ANY(…)`` while rows of before a rotation are still there.
         """
-        message = _indexed(kind, value)
+        message = _named(kind, value)
         return [number + keyed(message) for number, keyed in self._indexes]
 
     def _seal(self, field: str, row_id: RowId, plaintext: bytes, nonce: bytes) -> bytes:
@@ -150,11 +149,13 @@ def _aead(key: Key) -> _Aead:
 
 
 def _bound(header: bytes, field: str, row_id: RowId) -> bytes:
-    return header + f"{field}{_SEPARATOR}{row_id}".encode()
+    return header + _named(field, str(row_id))
 
 
-def _indexed(kind: str, value: str) -> bytes:
-    return f"{kind}{_SEPARATOR}{value}".encode()
+def _named(name: str, value: str) -> bytes:
+    """Both in one, the name's length first, so that no two pairs give the same bytes."""
+    encoded = name.encode()
+    return b"".join((len(encoded).to_bytes(4, "big"), encoded, value.encode()))
 
 
 def _keyed_hash(key: Key) -> Callable[[bytes], bytes]:
