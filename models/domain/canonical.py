@@ -11,8 +11,8 @@ def canonical(content: Any) -> bytes:
     Floats are refused: amounts travel as decimal strings.
 
     Raises:
-        ValueError: the content holds a float, or a lone surrogate (which UTF-8 cannot carry).
-        TypeError: the content holds something JSON has no form for.
+        ValueError: the content holds a lone surrogate (which UTF-8 cannot carry).
+        TypeError: the content holds a float, or something JSON has no form for.
     """
     _refuse_floats(content)
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
@@ -33,7 +33,7 @@ def _refuse_floats(content: Any) -> None:
     while stack:
         value = stack.pop()
         if isinstance(value, float):
-            raise ValueError("a float has no single byte form; send a decimal string")
+            raise TypeError("a float has no single byte form; send a decimal string")
         if isinstance(value, dict):
             stack.extend(value.values())
         elif isinstance(value, list | tuple):

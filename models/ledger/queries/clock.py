@@ -1,0 +1,36 @@
+"""The business clock: due dates, retries of days, and the demo's fast time."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from models.ledger.bulk import Conn
+
+
+async def business_now(conn: Conn) -> datetime:
+    """The business time, aware; machine time where no clock was ever set."""
+    cursor = await conn.execute(
+        "SELECT COALESCE((SELECT anchor_business + (clock_timestamp() - anchor_machine)"
+        " * rate::double precision FROM business_clock), clock_timestamp()) AS now"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    now: datetime = row["now"]
+    return now
+
+
+async def set_clock(conn: Conn, *, business: datetime, rate: Decimal) -> None:
+    """From now on it is ``business``, and time goes ``rate`` times as fast as the machine's (0: stands)."""
+    await conn.execute(
+        "INSERT INTO business_clock (id, anchor_machine, anchor_business, rate)"
+        " VALUES (1, clock_timestamp(), %s, %s) ON CONFLICT (id) DO UPDATE SET"
+        " anchor_machine = EXCLUDED.anchor_machine, anchor_business = EXCLUDED.anchor_business,"
+        " rate = EXCLUDED.rate",
+        (business, rate),
+    )
+
+
+async def anchors(conn: Conn) -> tuple[datetime, datetime, Decimal] | None:
+    """(machine, business, rate) as set, or None where business time is machine time."""
+    cursor = await conn.execute("SELECT anchor_machine, anchor_business, rate FROM business_clock")
+    row = await cursor.fetchone()
+    return None if row is None else (row["anchor_machine"], row["anchor_business"], row["rate"])

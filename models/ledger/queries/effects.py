@@ -1,0 +1,297 @@
+"""The effect protocol in SQL: plan, lease, intend, record, give back.
+
+Every write after a lease says ``WHERE lease_token = mine``; a worker that slept past its lease
+changes nothing. The states each statement starts from come from the lifecycle's own table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent, EffectState
+from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.tables.effects import Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEffect:
+    """Something owed to the outside, with the exact bytes it will carry, sealed."""
+
+    own_id: str
+    channel: str
+    target: str
+    business_key: str
+    stage: str | None
+    content_version: int
+    content_sha256: str
+    body_sealed: bytes
+    case_id: UUID | None
+    handover_id: UUID | None
+    send_after: datetime
+    state: str = "planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one call. ``wait_s`` delays the next try; a person's case has owner and due_at."""
+
+    own_id: str
+    state: EffectState
+    attempt_outcome: str
+    answer: str | None = None
+    reason: str | None = None
+    wait_s: float = 0
+    receipt_number: str | None = None
+    receipt_at: datetime | None = None
+    receipt_account: str | None = None
+    owner: str | None = None
+    due_at: datetime | None = None
+
+
+def _from(*events: EffectEvent) -> list[str]:
+    return sorted({state.value for state, event in TRANSITIONS if event in events})
+
+
+async def latest(conn: Conn, channel: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The newest content version known for each business key: version, hash and state."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT ON (business_key) business_key, content_version, content_sha256, state, own_id"
+        " FROM effects WHERE channel = %s AND business_key = ANY(%s)"
+        " ORDER BY business_key, content_version DESC",
+        (channel, list(keys)),
+    )
+    return {row["business_key"]: row for row in await cursor.fetchall()}
+
+
+async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
+    """Write what is owed; the own ids that are new.
+
+    An older content of the same business key that has not left, or that stands in front of a
+    person, is superseded: an older version never goes after a newer one.
+    """
+    if not rows:
+        return set()
+    await conn.execute(
+        "UPDATE effects e SET state = 'superseded', reason = 'newer_version'"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[])"
+        " n (channel, target, business_key, version)"
+        " WHERE e.channel = n.channel AND e.target = n.target AND e.business_key = n.business_key"
+        " AND e.content_version < n.version AND e.state = ANY(%s)",
+        (
+            *arrays(((r.channel, r.target, r.business_key, r.content_version) for r in rows), 4),
+            _from(EffectEvent.SUPERSEDED),
+        ),
+    )
+    new = await insert(conn, Effect, rows, conflict="(own_id) DO NOTHING", returning="own_id")
+    return {row["own_id"] for row in new}
+
+
+async def lease(
+    conn: Conn,
+    *,
+    channel: str,
+    repeat: bool,
+    limit: int,
+    token: UUID,
+    seconds: float,
+    business_now: datetime,
+    case_ids: Sequence[UUID] | None = None,
+) -> list[dict[str, Any]]:
+    """Take the effects whose time has come, oldest first, for ``seconds`` of the database's clock.
+
+    ``repeat`` also takes those whose outcome is unknown: only for receivers that know our ids.
+    None is taken while another of its business key is unresolved. The try is counted here,
+    before any work. ``case_ids`` takes only those of these cases, whatever delay they are under.
+    """
+    cursor = await conn.execute(
+        """
+        WITH due AS (
+            SELECT e.own_id FROM effects e
+            WHERE e.channel = %(channel)s AND e.state = ANY(%(states)s)
+              AND (e.not_before <= clock_timestamp() OR %(cases)s::uuid[] IS NOT NULL)
+              AND e.send_after <= %(now)s
+              AND (%(cases)s::uuid[] IS NULL OR e.case_id = ANY(%(cases)s))
+              AND NOT EXISTS (
+                  SELECT FROM effects o WHERE o.channel = e.channel AND o.target = e.target
+                  AND o.business_key = e.business_key AND o.own_id <> e.own_id
+                  AND o.state IN ('leased', 'intent', 'unknown'))
+              AND (e.channel <> 'sms' OR NOT EXISTS (
+                  SELECT FROM effects o WHERE o.channel = 'sms' AND o.target = e.target
+                  AND o.own_id <> e.own_id AND o.state IN ('leased', 'intent', 'unknown')))
+            ORDER BY e.not_before, e.own_id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED)
+        UPDATE effects e SET state = 'leased', doubtful = e.doubtful OR e.state = 'unknown',
+            lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
+            attempts = e.attempts + 1, deaths = e.deaths + 1
+        FROM due WHERE e.own_id = due.own_id
+        RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
+            e.content_sha256, e.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
+            e.planned_at
+        """,
+        {
+            "channel": channel,
+            "states": _from(EffectEvent.LEASED, *([EffectEvent.LEASED_TO_REPEAT] if repeat else [])),
+            "limit": limit,
+            "token": token,
+            "seconds": seconds,
+            "now": business_now,
+            "cases": list(case_ids) if case_ids is not None else None,
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def intend(conn: Conn, own_ids: Sequence[str], *, token: UUID, worker: str) -> set[str]:
+    """Write the intent of calling, with its attempt; the own ids that are still ours to call.
+
+    To be committed before the call. An expired lease is nobody's: such an id does not come back.
+    """
+    cursor = await conn.execute(
+        """
+        WITH mine AS (
+            UPDATE effects SET state = 'intent'
+            WHERE own_id = ANY(%(ids)s) AND lease_token = %(token)s AND state = ANY(%(states)s)
+              AND lease_until > clock_timestamp()
+            RETURNING own_id, attempts),
+        tried AS (
+            INSERT INTO effect_attempts (own_id, attempt, worker)
+            SELECT own_id, attempts, %(worker)s FROM mine)
+        SELECT own_id FROM mine
+        """,
+        {"ids": list(own_ids), "token": token, "worker": worker, "states": _from(EffectEvent.INTENDED)},
+    )
+    return {row["own_id"] for row in await cursor.fetchall()}
+
+
+async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, business_now: datetime) -> set[str]:
+    """Write what came of the calls, where the lease is still ours; the own ids written."""
+    if not outcomes:
+        return set()
+    cursor = await conn.execute(
+        """
+        WITH o AS (
+            SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                %s::double precision[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
+                %s::timestamptz[])
+            AS o (own_id, state, attempt_outcome, answer, reason, wait_s, receipt_number, receipt_at,
+                  receipt_account, owner, due_at)),
+        done AS (
+            UPDATE effects e SET state = o.state, reason = o.reason, deaths = 0,
+                lease_token = NULL, lease_until = NULL,
+                not_before = clock_timestamp() + make_interval(secs => o.wait_s),
+                answered_at = clock_timestamp(), answered_business = %s,
+                receipt_number = o.receipt_number, receipt_at = o.receipt_at,
+                receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at
+            FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
+            RETURNING e.own_id, e.attempts, o.attempt_outcome, o.answer),
+        tried AS (
+            UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = d.attempt_outcome,
+                answer = d.answer
+            FROM done d WHERE a.own_id = d.own_id AND a.attempt = d.attempts)
+        SELECT own_id FROM done
+        """,
+        (
+            *arrays(
+                (
+                    (
+                        o.own_id,
+                        o.state.value,
+                        o.attempt_outcome,
+                        o.answer,
+                        o.reason,
+                        o.wait_s,
+                        o.receipt_number,
+                        o.receipt_at,
+                        o.receipt_account,
+                        o.owner,
+                        o.due_at,
+                    )
+                    for o in outcomes
+                ),
+                11,
+            ),
+            business_now,
+            token,
+        ),
+    )
+    return {row["own_id"] for row in await cursor.fetchall()}
+
+
+async def give_back(conn: Conn, *, token: UUID) -> int:
+    """Return what was leased and never called; it was no try."""
+    cursor = await conn.execute(
+        "UPDATE effects SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
+        " lease_token = NULL, lease_until = NULL, attempts = attempts - 1, deaths = deaths - 1"
+        " WHERE lease_token = %s AND state = ANY(%s)",
+        (token, _from(EffectEvent.LEASE_GIVEN_BACK)),
+    )
+    return cursor.rowcount
+
+
+async def recover_expired(conn: Conn) -> list[dict[str, Any]]:
+    """Take up what dead workers left: leased goes back, an intent's outcome is unknown.
+
+    A lease without an intent proves that no call was made. Returns own_id, state, channel.
+    """
+    cursor = await conn.execute(
+        """
+        WITH dead AS (
+            SELECT own_id FROM effects WHERE lease_token IS NOT NULL AND lease_until < clock_timestamp()
+            FOR UPDATE SKIP LOCKED),
+        back AS (
+            UPDATE effects e SET
+                state = CASE WHEN e.state = 'leased' AND NOT e.doubtful THEN 'planned' ELSE 'unknown' END,
+                reason = CASE WHEN e.state = 'intent' THEN 'worker_lost' ELSE e.reason END,
+                not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),
+                lease_token = NULL, lease_until = NULL
+            FROM dead WHERE e.own_id = dead.own_id
+            RETURNING e.own_id, e.state, e.channel, e.attempts),
+        tried AS (
+            UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = 'worker_lost'
+            FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL)
+        SELECT own_id, state, channel FROM back
+        """
+    )
+    return await cursor.fetchall()
+
+
+async def hold(
+    conn: Conn, own_ids: Sequence[str], *, reason: str, owner: str, due_at: datetime
+) -> list[dict[str, Any]]:
+    """Put effects in front of a person: a machine does not touch them again."""
+    cursor = await conn.execute(
+        "UPDATE effects SET state = 'held', reason = %s, owner = %s, due_at = %s"
+        " WHERE own_id = ANY(%s) AND state = ANY(%s) RETURNING own_id, case_id",
+        (reason, owner, due_at, list(own_ids), _from(EffectEvent.HELD)),
+    )
+    return await cursor.fetchall()
+
+
+async def poisoned(conn: Conn, deaths: int) -> list[str]:
+    """Effects that ended this many workers in a row without an outcome."""
+    cursor = await conn.execute(
+        "SELECT own_id FROM effects WHERE state IN ('planned', 'unknown') AND deaths >= %s", (deaths,)
+    )
+    return [row["own_id"] for row in await cursor.fetchall()]
+
+
+async def withdraw_planned(conn: Conn, case_ids: Sequence[UUID], reason: str) -> None:
+    """Nothing of these cases' pushes and reports that has not left will leave."""
+    await conn.execute(
+        "UPDATE effects SET state = 'superseded', reason = %s WHERE case_id = ANY(%s)"
+        " AND channel IN ('push', 'credit_report') AND state = 'planned'",
+        (reason, list(case_ids)),
+    )
+
+
+async def due_count(conn: Conn, business_now: datetime) -> int:
+    """How many effects could go now or are on their way."""
+    cursor = await conn.execute(
+        "SELECT count(*) AS n FROM effects WHERE state IN ('leased', 'intent')"
+        " OR (state IN ('planned', 'unknown') AND send_after <= %s)",
+        (business_now,),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row["n"])

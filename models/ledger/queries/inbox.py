@@ -1,0 +1,105 @@
+"""Inward records: taken in as they came, read when their turn comes, closed with an outcome."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.tables.intake import Inbox, RefusedSecret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInbox:
+    """One record as it came; the id is derived from source, kind, key and hash."""
+
+    id: UUID
+    source: str
+    kind: str
+    record_key: str
+    record_version: int | None
+    sha256: str
+    raw_sealed: bytes
+    line_no: int | None = None
+    business_date: date | None = None
+
+
+async def known(conn: Conn, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records are here already, so that they need no sealing."""
+    cursor = await conn.execute("SELECT id FROM inbox WHERE id = ANY(%s)", (list(ids),))
+    return {row["id"] for row in await cursor.fetchall()}
+
+
+async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
+    """Keep the records that are new; the ids of those that were."""
+    return {row["id"] for row in await insert(conn, Inbox, rows, conflict="(id) DO NOTHING", returning="id")}
+
+
+async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]]:
+    """The oldest waiting records of a kind, locked until the transaction ends; others skip them.
+
+    The attempt is counted by :func:`count_attempts` in a transaction before.
+    """
+    cursor = await conn.execute(
+        "SELECT id, source, record_key, record_version, sha256, raw_sealed, line_no, attempts, position"
+        " FROM inbox WHERE outcome = 'waiting' AND kind = %s"
+        " ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED",
+        (kind, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def count_attempts(conn: Conn, kind: str, limit: int) -> int:
+    """Count a try for the records whose turn is next, before anything is done with them.
+
+    A record that kills its worker is counted too. Returns how many wait in this batch.
+    """
+    cursor = await conn.execute(
+        "UPDATE inbox i SET attempts = i.attempts + 1 FROM (SELECT id FROM inbox WHERE outcome = 'waiting'"
+        " AND kind = %s ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED) due WHERE i.id = due.id",
+        (kind, limit),
+    )
+    return cursor.rowcount
+
+
+async def close(conn: Conn, outcomes: Sequence[tuple[UUID, str, str | None]]) -> None:
+    """Write (id, outcome, reason) of records whose turn has come."""
+    if outcomes:
+        await conn.execute(
+            "UPDATE inbox i SET outcome = o.outcome, reason = o.reason"
+            " FROM unnest(%s::uuid[], %s::text[], %s::text[]) o (id, outcome, reason) WHERE i.id = o.id",
+            arrays(outcomes, 3),
+        )
+
+
+async def reopen_parked(conn: Conn, reasons: Sequence[str]) -> int:
+    """Let records parked for these reasons wait for admission again."""
+    cursor = await conn.execute(
+        "UPDATE inbox SET outcome = 'waiting', reason = NULL, attempts = 0"
+        " WHERE outcome = 'parked' AND reason = ANY(%s)",
+        (list(reasons),),
+    )
+    return cursor.rowcount
+
+
+async def parked_reasons(conn: Conn) -> set[str]:
+    """Why records are parked, each reason once."""
+    cursor = await conn.execute("SELECT DISTINCT reason FROM inbox WHERE outcome = 'parked'")
+    return {row["reason"] for row in await cursor.fetchall()}
+
+
+async def raw(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """The sealed bytes of these records."""
+    cursor = await conn.execute("SELECT id, raw_sealed FROM inbox WHERE id = ANY(%s)", (list(ids),))
+    return {row["id"]: row["raw_sealed"] for row in await cursor.fetchall()}
+
+
+async def count_secret(conn: Conn, indexes: Sequence[bytes]) -> None:
+    """Count secret cases that were refused before storage, each once."""
+    if indexes:
+        await conn.execute(
+            f"INSERT INTO {RefusedSecret.__tablename__} (case_index) SELECT DISTINCT unnest(%s::bytea[])"
+            " ON CONFLICT DO NOTHING",
+            (list(indexes),),
+        )

@@ -1,0 +1,93 @@
+"""What stands in front of a person: single records, and incidents behind which many stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.ledger.bulk import Conn, insert
+from models.ledger.tables.intake import Incident, Quarantine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQuarantine:
+    """One record, the rule it breaks in Chinese, its owner and the day it is due (business time)."""
+
+    id: UUID
+    inbox_id: UUID
+    kind: str
+    record_key: str
+    line_no: int | None
+    rule: str
+    message: str
+    owner: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIncident:
+    """One thing to mend; ``count`` is how many records it stops now."""
+
+    kind: str
+    key: str
+    count: int
+    message: str
+    owner: str
+    since: datetime
+    due_at: datetime
+
+
+async def open_many(conn: Conn, rows: Sequence[NewQuarantine]) -> None:
+    """Put the records in front of a person; one that is there already stays as it is."""
+    await insert(conn, Quarantine, rows, conflict="DO NOTHING")
+
+
+async def open_incidents(conn: Conn, rows: Sequence[NewIncident]) -> None:
+    """Open the incidents, or add to the ones that are open."""
+    await insert(
+        conn,
+        Incident,
+        rows,
+        conflict="(kind, key) WHERE closed_at IS NULL DO UPDATE SET count = incidents.count + EXCLUDED.count",
+    )
+
+
+async def close_incidents(conn: Conn, kind: str, keys: Sequence[str]) -> int:
+    """Close the open incidents of these keys."""
+    cursor = await conn.execute(
+        "UPDATE incidents SET closed_at = now() WHERE kind = %s AND key = ANY(%s) AND closed_at IS NULL",
+        (kind, list(keys)),
+    )
+    return cursor.rowcount
+
+
+async def open_list(conn: Conn, limit: int = 200) -> list[dict[str, Any]]:
+    """The records in front of a person, the most pressing first."""
+    cursor = await conn.execute(
+        "SELECT id, kind, record_key, line_no, rule, message, owner, due_at, opened_at FROM quarantine"
+        " WHERE released_at IS NULL ORDER BY due_at, id LIMIT %s",
+        (limit,),
+    )
+    return await cursor.fetchall()
+
+
+async def incident_list(conn: Conn) -> list[dict[str, Any]]:
+    """The open incidents, the oldest first."""
+    cursor = await conn.execute(
+        "SELECT kind, key, count, message, owner, since, due_at FROM incidents"
+        " WHERE closed_at IS NULL ORDER BY since, id"
+    )
+    return await cursor.fetchall()
+
+
+async def release(conn: Conn, ids: Sequence[UUID], released_by: str) -> list[UUID]:
+    """Let the records wait for admission again; returns the inbox ids that do."""
+    cursor = await conn.execute(
+        "WITH released AS (UPDATE quarantine SET released_at = now(), released_by = %s"
+        " WHERE id = ANY(%s) AND released_at IS NULL RETURNING inbox_id)"
+        " UPDATE inbox i SET outcome = 'waiting', reason = NULL, attempts = 0 FROM released r"
+        " WHERE i.id = r.inbox_id RETURNING i.id",
+        (released_by, list(ids)),
+    )
+    return [row["id"] for row in await cursor.fetchall()]

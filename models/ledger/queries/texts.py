@@ -1,0 +1,151 @@
+"""Texts to liaisons: the news they are owed, the text that carries it, the gateway's receipt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.tables.effects import SmsNews, SmsText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNews:
+    """One accepted push that a section's liaison should hear of."""
+
+    push_own_id: str
+    case_id: UUID
+    handover_id: UUID
+    stage: str
+    section_id: str
+    urgent: bool
+    business_at: datetime
+    state: str = "waiting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewText:
+    """What is known of a text beyond its effect."""
+
+    own_id: str
+    phone_index: bytes
+    reference: str
+    business_day: str
+    planned_business: datetime
+    news_count: int
+    text_sha256: str
+
+
+async def add_news(conn: Conn, rows: Sequence[NewNews]) -> None:
+    """Remember the news; the same push is news once."""
+    await insert(conn, SmsNews, rows, conflict="(push_own_id) DO NOTHING")
+
+
+async def waiting_news(conn: Conn, limit: int) -> list[dict[str, Any]]:
+    """News no text carries yet, the oldest first, with the item's name. Locked; others skip them."""
+    cursor = await conn.execute(
+        "SELECT n.push_own_id, n.section_id, n.stage, n.urgent, n.state, n.business_at, c.item_name,"
+        " c.approval_department FROM sms_news n JOIN cases c ON c.id = n.case_id"
+        " WHERE n.state <> 'folded' ORDER BY n.business_at, n.push_own_id LIMIT %s"
+        " FOR UPDATE OF n SKIP LOCKED",
+        (limit,),
+    )
+    return await cursor.fetchall()
+
+
+async def liaisons_of(conn: Conn, section_ids: Sequence[str], today: date) -> dict[str, list[dict[str, Any]]]:
+    """The liaisons in office today of each section, the main one first."""
+    cursor = await conn.execute(
+        "SELECT l.*, s.name AS section_name FROM liaisons l JOIN sections s ON s.id = l.section_id"
+        " WHERE l.section_id = ANY(%(ids)s) AND l.valid_from <= %(today)s"
+        " AND (l.valid_to IS NULL OR l.valid_to >= %(today)s)"
+        " ORDER BY l.section_id, l.rank, l.valid_from DESC",
+        {"ids": list(section_ids), "today": today},
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row["section_id"], []).append(row)
+    return found
+
+
+async def last_texts(conn: Conn, phones: Sequence[bytes], day: str) -> dict[bytes, dict[str, Any]]:
+    """For each phone its last text's planned_business, how many texts it got on this day, and ``open``.
+
+    ``open`` says that the last one has not left yet or is of unknown outcome.
+    """
+    cursor = await conn.execute(
+        "SELECT p.phone_index, last.planned_business, last.open, today.n AS today FROM"
+        " (SELECT unnest(%(phones)s::bytea[]) AS phone_index) p"
+        " CROSS JOIN LATERAL (SELECT count(*) AS n FROM sms_texts t"
+        "  WHERE t.phone_index = p.phone_index AND t.business_day = %(day)s) today"
+        " LEFT JOIN LATERAL (SELECT t.planned_business,"
+        "  e.state IN ('planned', 'leased', 'intent', 'unknown') AS open FROM sms_texts t"
+        "  JOIN effects e ON e.own_id = t.own_id WHERE t.phone_index = p.phone_index"
+        "  ORDER BY t.planned_business DESC LIMIT 1) last ON true",
+        {"phones": list(phones), "day": day},
+    )
+    return {row["phone_index"]: row for row in await cursor.fetchall()}
+
+
+async def add_texts(conn: Conn, rows: Sequence[NewText]) -> None:
+    """Write the texts; their effects are planned in the same transaction."""
+    await insert(conn, SmsText, rows)
+
+
+async def fold(conn: Conn, folded: Sequence[tuple[str, str]]) -> None:
+    """Write (push own id, text's own id): this text carries that news."""
+    if folded:
+        await conn.execute(
+            "UPDATE sms_news n SET state = 'folded', sms_own_id = f.sms, owner = NULL, due_at = NULL"
+            " FROM unnest(%s::text[], %s::text[]) f (push, sms) WHERE n.push_own_id = f.push",
+            arrays(folded, 2),
+        )
+
+
+async def without_phone(conn: Conn, rows: Sequence[tuple[str, str, datetime]]) -> None:
+    """Write (push own id, owner, due): nobody can be told; the owner supplies a phone."""
+    if rows:
+        await conn.execute(
+            "UPDATE sms_news n SET state = 'no_phone', owner = f.owner, due_at = f.due"
+            " FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) f (push, owner, due)"
+            " WHERE n.push_own_id = f.push AND n.state = 'waiting'",
+            arrays(rows, 3),
+        )
+
+
+async def unfold(conn: Conn, sms_own_ids: Sequence[str]) -> int:
+    """Give the news of held or refused texts back: it joins the liaison's next digest."""
+    cursor = await conn.execute(
+        "UPDATE sms_news SET state = 'waiting', sms_own_id = NULL WHERE sms_own_id = ANY(%s)",
+        (list(sms_own_ids),),
+    )
+    return cursor.rowcount
+
+
+async def report(conn: Conn, rows: Sequence[tuple[str, bytes, str, datetime]]) -> set[str]:
+    """Write gateway receipts (group, phone index, status, time) at their texts; own ids found.
+
+    ``DELIVRD`` is delivered, all else is not. An early or late receipt also proves acceptance.
+    """
+    if not rows:
+        return set()
+    cursor = await conn.execute(
+        """
+        WITH r AS (
+            SELECT t.own_id, min(r.status) AS status, min(r.at) AS at
+            FROM unnest(%s::text[], %s::bytea[], %s::text[], %s::timestamptz[]) r (number, phone, status, at)
+            JOIN effects e ON e.receipt_number = r.number AND e.channel = 'sms'
+            JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = r.phone GROUP BY t.own_id),
+        noted AS (
+            UPDATE sms_texts t SET report_status = r.status, report_at = r.at FROM r
+            WHERE t.own_id = r.own_id AND t.report_status IS NULL),
+        moved AS (
+            UPDATE effects e SET state = CASE WHEN r.status = 'DELIVRD' THEN 'delivered'
+                ELSE 'undelivered' END
+            FROM r WHERE e.own_id = r.own_id AND e.state IN ('accepted', 'unknown', 'held'))
+        SELECT own_id FROM r
+        """,
+        arrays(rows, 4),
+    )
+    return {row["own_id"] for row in await cursor.fetchall()}

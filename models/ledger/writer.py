@@ -1,0 +1,179 @@
+"""The one writer of transitions.
+
+A move is compared and set on state and version; its history row is written in the same
+transaction, and so are the effects its caller plans on the same connection. A lost race is an
+outcome, not a crash: the ids that did move come back, and whoever is missing was moved by
+somebody else first.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import SQLModel
+
+from models.domain.lifecycles import after, case, handover, licence
+from models.ledger.bulk import Conn, column_type, insert
+from models.ledger.tables.life import Case, Handover, History, Licence
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A table whose state only this module writes."""
+
+    name: str
+    table: type[SQLModel]
+    transitions: Mapping[Any, Any]
+    stamps: str = ""
+    """Columns that follow from the new state, as SQL over ``m.to_state``."""
+
+
+CASE = Entity(
+    "case",
+    Case,
+    case.TRANSITIONS,
+    ", updated_at = now(), settled_at = CASE WHEN m.to_state = 'settled'"
+    " THEN COALESCE(t.settled_at, now()) END",
+)
+HANDOVER = Entity(
+    "handover",
+    Handover,
+    handover.TRANSITIONS,
+    ", closed_at = CASE WHEN m.to_state = 'closed' THEN COALESCE(t.closed_at, now()) END",
+)
+LICENCE = Entity("licence", Licence, licence.TRANSITIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One transition to write. ``event`` None revises columns and leaves the state."""
+
+    id: UUID
+    case_id: UUID | None
+    state: StrEnum
+    event: StrEnum | None
+    row_version: int
+    reason: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One line of the timeline."""
+
+    entity: str
+    entity_id: str
+    case_id: UUID | None
+    from_state: str | None
+    event: str
+    to_state: str
+    reason: str | None
+    actor: str
+    business_at: datetime
+
+
+async def move(
+    conn: Conn, entity: Entity, moves: Sequence[Move], *, actor: str, business_now: datetime
+) -> set[UUID]:
+    """Write the moves that still find the state and version they were decided on; return their ids.
+
+    At most one move an id a call. A reason of None leaves the earlier one.
+
+    Raises:
+        ForbiddenMove: the lifecycle has no such transition; nothing is written.
+    """
+    by_columns: dict[tuple[str, ...], list[tuple[Move, StrEnum]]] = defaultdict(list)
+    for each in moves:
+        state = each.state if each.event is None else after(entity.transitions, each.state, each.event)
+        by_columns[tuple(sorted(each.changes))].append((each, state))
+    history: list[HistoryRow] = []
+    for columns, group in by_columns.items():
+        moved = await _update(conn, entity, columns, group)
+        history.extend(
+            HistoryRow(
+                entity.name,
+                str(each.id),
+                each.case_id,
+                each.state.value,
+                each.event.value if each.event else "revised",
+                state.value,
+                each.reason,
+                actor,
+                business_now,
+            )
+            for each, state in group
+            if each.id in moved
+        )
+    await write_history(conn, history)
+    return {UUID(row.entity_id) for row in history}
+
+
+async def begin(
+    conn: Conn, entity: Entity, rows: Sequence[Any], *, actor: str, business_now: datetime
+) -> set[UUID]:
+    """Insert rows that do not exist yet, with their first line of history; return the new ids."""
+    new = {row["id"] for row in await insert(conn, entity.table, rows, conflict="DO NOTHING", returning="id")}
+    await write_history(
+        conn,
+        [
+            HistoryRow(
+                entity.name,
+                str(row.id),
+                row.id if entity is CASE else row.case_id,
+                None,
+                "first_seen",
+                row.state,
+                row.reason,
+                actor,
+                business_now,
+            )
+            for row in rows
+            if row.id in new
+        ],
+    )
+    return new
+
+
+async def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
+    """Add lines to the timeline, and let the mirror know which cases to show again."""
+    await insert(conn, History, rows)
+    cases = sorted({row.case_id for row in rows if row.case_id is not None})
+    if cases:
+        await conn.execute(
+            "INSERT INTO mirror (case_id, dirty_since) SELECT unnest(%s::uuid[]), clock_timestamp()"
+            " ON CONFLICT (case_id) DO UPDATE SET dirty_since = EXCLUDED.dirty_since",
+            (cases,),
+        )
+
+
+async def _update(
+    conn: Conn, entity: Entity, columns: tuple[str, ...], group: Sequence[tuple[Move, StrEnum]]
+) -> set[UUID]:
+    table = entity.table.__table__  # type: ignore[attr-defined]
+    names = ("id", "from_state", "to_state", "row_version", "reason", *columns)
+    casts = ["uuid", "text", "text", "integer", "text", *(column_type(table, name) for name in columns)]
+    unnest = ", ".join(f"%s::{cast}[]" for cast in casts)
+    sets = "".join(f", {name} = m.{name}" for name in columns)
+    sql = (
+        f"UPDATE {table.name} t SET state = m.to_state, row_version = t.row_version + 1,"  # noqa: S608
+        f" reason = COALESCE(m.reason, t.reason){sets}{entity.stamps}"
+        f" FROM unnest({unnest}) m ({', '.join(names)})"
+        " WHERE t.id = m.id AND t.state = m.from_state AND t.row_version = m.row_version RETURNING t.id"
+    )
+    rows = [
+        (
+            each.id,
+            each.state.value,
+            state.value,
+            each.row_version,
+            each.reason,
+            *(each.changes[c] for c in columns),
+        )
+        for each, state in group
+    ]
+    cursor = await conn.execute(sql.encode(), [list(column) for column in zip(*rows, strict=True)])
+    return {row["id"] for row in await cursor.fetchall()}
