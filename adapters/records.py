@@ -80,6 +80,7 @@ def _parse(kind: type[R], raw: bytes, record_key: str, prepare: Callable[[Any], 
         raise BrokenRecord(record_key, rule, message) from None
     except (ValueError, RecursionError):
         raise BrokenRecord(record_key, "not-json", "不是有效的 JSON") from None
+    return record
 
 
 @cache
