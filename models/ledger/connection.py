@@ -174,35 +174,34 @@ class Ledger:
                         # COMMIT would roll back without a word.
                         raise errors.InFailedSqlTransaction("a failed statement was passed over")
                     committing = True
-            except psycopg.OperationalError as failure:
+            except psycopg.Error as failure:
                 if committing and _is_lost(conn):
                     raise CommitUnknown(type(failure).__name__, failure.sqlstate) from failure
                 raise
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[LedgerConnection]:
+        # Not the pool's connection(): that one would commit.
         try:
-            async with _lent(self._pool) as conn:
-                yield conn
+            conn = await self._pool.getconn()
         except psycopg.OperationalError as failure:
             raise _unavailable(failure) from failure
-
-
-@asynccontextmanager
-async def _lent(pool: AsyncConnectionPool[LedgerConnection]) -> AsyncIterator[LedgerConnection]:
-    # Not pool.connection(): that one would commit.
-    conn = await pool.getconn()
-    try:
-        yield conn
-    finally:
-        await pool.putconn(conn)
+        try:
+            yield conn
+        except psycopg.Error as failure:
+            # A session that PostgreSQL ends is not always an OperationalError.
+            if isinstance(failure, psycopg.OperationalError) or _is_lost(conn):
+                raise _unavailable(failure) from failure
+            raise
+        finally:
+            await self._pool.putconn(conn)
 
 
 def _is_lost(conn: LedgerConnection) -> bool:
     return bool(conn.closed) or conn.info.transaction_status == TransactionStatus.UNKNOWN
 
 
-def _unavailable(failure: psycopg.OperationalError) -> LedgerUnavailable:
+def _unavailable(failure: psycopg.Error) -> LedgerUnavailable:
     kind = LedgerBusy if isinstance(failure, _BUSY) else LedgerUnavailable
     return kind(type(failure).__name__, failure.sqlstate)
 
