@@ -1,0 +1,219 @@
+"""What an installation is told by its environment, read once and checked whole.
+
+The only reader of our own variables. A variable of ours that nobody knows is a misspelling and
+stops the start, as does every value that cannot be: all are named at once, none is shown.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.settings_checks import (
+    base_url,
+    city_folder,
+    database_url,
+    key_file,
+    path_secret,
+    problem_of,
+)
+
+PREFIX = "SHENGUAN_"
+Signing = Literal["rfc9421-sha256", "rfc9421-sm3", "national"]
+SealAlgorithm = Literal["aes-256-gcm", "sm4-gcm"]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
+BaseUrl = Annotated[str, AfterValidator(base_url)]
+Secret = Annotated[SecretStr, Field(min_length=8)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class SettingsWrong(ValueError):  # noqa: N818 - named as the finding it is
+    """The settings cannot be used; ``problems`` are Chinese sentences, one for each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "设置有 {} 处问题：\n{}".format(len(self.problems), "\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One system whose requests we sign."""
+
+    url: str
+    key_id: str
+    secret: SecretStr
+    signing: Signing
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The SMS gateway, with the words of 云MAS for its credentials."""
+
+    kind: Literal["yunmas"]
+    url: str
+    ec_name: str
+    ap_id: str
+    secret_key: SecretStr
+    sign: str
+    add_serial: str
+
+
+def _said(zh: str, en: str, default: Any = ..., **more: Any) -> Any:
+    return Field(default, title=zh, description=en, **more)
+
+
+class Settings(BaseSettings):
+    """The settings by topic. Lengths of time carry their unit in the name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    database_url: DatabaseUrl = _said("台账数据库连接（应用角色）", "Ledger connection of the app role.")
+    owner_database_url: DatabaseUrl | None = _said(
+        "台账数据库连接（属主角色，仅用于建库升级）", "Ledger connection of the owner; migrations only.", None
+    )
+    pool_size: Positive = _said("数据库连接池上限", "Most connections to the ledger.", 10, le=200)
+    seal_keys_file: Annotated[Path, AfterValidator(key_file)] = _said(
+        "密封密钥文件（权限 0600）", "File of the sealing keys, readable by its owner only."
+    )
+    seal_algorithm: SealAlgorithm = _said("密封算法", "Algorithm of new sealing keys.", "aes-256-gcm")
+
+    platform_url: BaseUrl = _said("市级平台接口地址", "Base address of the city platform.")
+    platform_key_id: str = _said("市级平台密钥编号", "Key id the platform knows us by.", min_length=1)
+    platform_secret: Secret = _said("市级平台密钥", "Key shared with the platform.")
+    platform_signing: Signing = _said("市级平台签名方式", "How requests are signed.", "rfc9421-sha256")
+    credit_url: BaseUrl = _said("信用系统接口地址", "Base address of the credit system.")
+    credit_key_id: str = _said("信用系统密钥编号", "Key id the credit system knows us by.", min_length=1)
+    credit_secret: Secret = _said("信用系统密钥", "Key shared with the credit system.")
+    credit_signing: Signing = _said("信用系统签名方式", "How requests are signed.", "rfc9421-sha256")
+    credit_legal_basis: str = _said(
+        "信用查询的依据",
+        "Legal basis recorded with each credit query.",
+        "国办发〔2020〕49号",
+        min_length=1,
+        max_length=200,
+    )
+    sms_kind: Literal["yunmas"] = _said("短信网关种类", "Kind of SMS gateway.", "yunmas")
+    sms_url: BaseUrl = _said("短信网关地址", "Base address of the SMS gateway.")
+    sms_ec_name: str = _said("短信网关集团名称", "云MAS ecName.", min_length=1)
+    sms_ap_id: str = _said("短信网关接口账号", "云MAS apId.", min_length=1)
+    sms_secret_key: SecretStr = _said("短信网关接口密码", "云MAS secretKey.", min_length=1)
+    sms_sign: str = _said("短信签名编码", "云MAS sign: the code of the signature.", min_length=1)
+    sms_add_serial: str = _said("短信扩展码", "云MAS addSerial.", "", max_length=20)
+    sms_digest_minutes: Positive = _said("短信汇总窗口（业务分钟）", "Window of a digest, business time.", 30)
+    sms_daily_cap: Positive = _said("每名联络员每日短信上限", "Most texts to a liaison on one day.", 20)
+    sms_unknown_hold_minutes: Positive = _said(
+        "短信结果未明多久转人工（业务分钟）", "How long an unknown text waits for its receipt.", 60
+    )
+
+    listener_host: str = _said("回执监听地址", "Where receipts are listened for.", "127.0.0.1", min_length=1)
+    listener_port: Port = _said("回执监听端口", "Port of the receipt listener.", 4221)
+    listener_path_secret: Annotated[SecretStr, AfterValidator(path_secret)] = _said(
+        "回执地址中的随机串", "Unguessable part of the receipt address; receipts are unsigned."
+    )
+
+    call_deadline_s: Annotated[float, Field(gt=0, le=300)] = _said(
+        "单次调用总时限（秒）", "Total deadline of one call, from connection to last byte.", 20.0
+    )
+    lease_s: Annotated[float, Field(gt=0, le=3600)] = _said(
+        "领取时限（秒），须长于调用时限", "How long a worker keeps an effect; longer than a call.", 60.0
+    )
+    calls_in_flight: Positive = _said(
+        "每个系统的并发调用上限", "Most calls at once to one system.", 16, le=256
+    )
+    answer_limit_bytes: Positive = _said("对方答复的字节上限", "Longest answer that is read.", 8_388_608)
+    batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
+    page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
+
+    city: Annotated[str, AfterValidator(city_folder)] = _said(
+        "城市（config 下的文件夹名）", "The city: a folder of config/.", "yiyang"
+    )
+    var_dir: Path = _said("运行数据目录", "Where files made while running lie.", Path("var"))
+    seed: int = _said("演示数据的种子", "Seed of the demo's world.", 20260301)
+    log_level: Literal["debug", "info", "warning", "error"] = _said("日志级别", "Least level logged.", "info")
+    log_format: Literal["auto", "json", "console"] = _said(
+        "日志格式（auto：终端上为文字，其余为 JSON）", "auto: words on a terminal, else JSON.", "auto"
+    )
+    prefect_api_url: BaseUrl | None = _said(
+        "Prefect 服务地址",
+        "Prefect's API; unset where only plain steps run.",
+        None,
+        validation_alias="PREFECT_API_URL",
+    )
+
+    @field_validator("lease_s")
+    @classmethod
+    def _lease_outlasts_call(cls, lease_s: float, info: ValidationInfo) -> float:
+        if lease_s <= info.data.get("call_deadline_s", 0):
+            raise PydanticCustomError("lease", "须长于单次调用总时限")
+        return lease_s
+
+    @property
+    def platform(self) -> Signed:
+        """What the platform's client needs."""
+        return Signed(self.platform_url, self.platform_key_id, self.platform_secret, self.platform_signing)
+
+    @property
+    def credit(self) -> Signed:
+        """What the credit system's client needs."""
+        return Signed(self.credit_url, self.credit_key_id, self.credit_secret, self.credit_signing)
+
+    @property
+    def sms(self) -> Gateway:
+        """What the SMS gateway's client needs."""
+        return Gateway(
+            self.sms_kind,
+            self.sms_url,
+            self.sms_ec_name,
+            self.sms_ap_id,
+            self.sms_secret_key,
+            self.sms_sign,
+            self.sms_add_serial,
+        )
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that sets this field."""
+    alias = Settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsWrong: naming every problem at once, in Chinese and without any value.
+    """
+    known = {variable_of(field) for field in Settings.model_fields}
+    problems = [
+        f"{name}：不认识的设置，请核对拼写"
+        for name in sorted(os.environ)
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    ]
+    try:
+        settings = Settings()
+    except ValidationError as wrong:
+        problems += [_sentence(error) for error in wrong.errors(include_url=False, include_input=False)]
+    if problems:
+        raise SettingsWrong(tuple(problems))
+    return settings
+
+
+def _sentence(error: Any) -> str:
+    # An error names its field, or the alias the field is read by.
+    place = str(error["loc"][0])
+    field = next(name for name in Settings.model_fields if place in {name, variable_of(name)})
+    return f"{variable_of(field)}（{Settings.model_fields[field].title}）：{problem_of(error)}"
