@@ -1,0 +1,122 @@
+"""JSON from outside, read with limits: no NaN, no lone surrogates, no bottomless nesting, UTF-8 only."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from adapters.values import RawItem
+
+DEPTH_LIMIT = 64
+ITEM_LIMIT = 64 * 1024
+"""Bytes of one record of a page; the largest lawful one is about 20 kB."""
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
+_TOKEN_LIMIT = 300_000
+_IN_ITEMS = 2  # the outer object, then its list
+
+
+class NotStrict(Exception):  # noqa: N818 - a finding, turned at the edge into Unreadable or OutcomeUnknown
+    """The bytes break a rule: ``not-json``, ``too-deep``, ``too-many-values``, ``wrong-shape``."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+def read(raw: bytes) -> Any:
+    """The value in the bytes.
+
+    Raises:
+        NotStrict: with the rule they break.
+    """
+    if max((depth for *_, depth in _walk(raw)), default=0) > DEPTH_LIMIT:
+        raise NotStrict("too-deep")
+    return _loads(raw)
+
+
+def read_page(raw: bytes, *, most: int) -> tuple[dict[str, Any], tuple[RawItem, ...]]:
+    """The outer object with its ``items`` emptied, and the items one by one with their exact bytes.
+
+    An item that cannot be read comes with its fault; the others are not touched by it.
+
+    Raises:
+        NotStrict: the outer object cannot be read, has no list ``items``, or more than ``most``.
+    """
+    begun, end, pieces = _cut(raw, most)
+    outer = read(raw[:begun] + raw[end:])
+    if not isinstance(outer, dict):
+        raise NotStrict("wrong-shape")
+    return outer, tuple(_item(raw[piece.start : piece.end].strip(), piece.depth) for piece in pieces)
+
+
+@dataclass(slots=True)
+class _Piece:
+    start: int
+    end: int
+    depth: int
+
+
+def _item(raw: bytes, depth: int) -> RawItem:
+    if len(raw) > ITEM_LIMIT:
+        return RawItem(raw[:ITEM_LIMIT], None, "too-large")
+    if depth > DEPTH_LIMIT:
+        return RawItem(raw, None, "too-deep")
+    try:
+        return RawItem(raw, _loads(raw))
+    except NotStrict as found:
+        return RawItem(raw, None, found.rule)
+
+
+def _loads(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise NotStrict("not-json") from None
+
+
+def _walk(raw: bytes) -> Iterator[tuple[bytes, int, int, int]]:
+    """Strings, brackets and commas as (token, start, end, depth after it); nothing is built."""
+    depth = 0
+    for count, found in enumerate(_TOKEN.finditer(raw)):
+        token = found[0]
+        if count > _TOKEN_LIMIT:
+            raise NotStrict("too-many-values")
+        if token == b'"':  # a string that never ends
+            raise NotStrict("not-json")
+        if token in b"[{":
+            depth += 1
+        elif token in b"]}":
+            depth -= 1
+        yield token, found.start(), found.end(), depth
+
+
+def _cut(raw: bytes, most: int) -> tuple[int, int, list[_Piece]]:
+    """Where the list under the outer key ``items`` begins and ends, and its pieces.
+
+    Raises:
+        NotStrict: there is no such list (``wrong-shape``), it does not end (``not-json``), or it holds
+            more than ``most`` (``too-many-items``).
+    """
+    last, opened, deepest = b"", -1, 0
+    pieces: list[_Piece] = []
+    begun = 0
+    for token, start, end, depth in _walk(raw):
+        deepest = max(deepest, depth)
+        if opened < 0:
+            if token == b"[" and depth == _IN_ITEMS and last == b'"items"':
+                opened = begun = end
+                deepest = depth
+            last = token if depth == 1 else b""
+        elif token == b"]" and depth == 1:
+            if pieces or raw[begun:start].strip():
+                pieces.append(_Piece(begun, start, deepest - _IN_ITEMS))
+            return opened, start, pieces
+        elif token == b"," and depth == _IN_ITEMS:
+            pieces.append(_Piece(begun, start, deepest - _IN_ITEMS))
+            begun, deepest = end, depth
+            if len(pieces) >= most:
+                raise NotStrict("too-many-items")
+    raise NotStrict("not-json" if opened >= 0 else "wrong-shape")
