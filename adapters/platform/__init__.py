@@ -1,0 +1,1 @@
+"""The city platform: cases and feedback in, pushes, recalls and returns out."""
