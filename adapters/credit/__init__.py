@@ -1,0 +1,1 @@
+"""The credit system: look-ups, reports (双公示), credit records."""
