@@ -1,0 +1,1 @@
+"""SMS gateways, one module a vendor's wire."""
