@@ -56,11 +56,13 @@ _TOWNSHIP_DIGITS = 9
 class City:
     """A checked city. Every code that one of its values names is known to the others.
 
-    ``folder`` holds its files; ``templates`` are SMS texts by key ("one", "digest", …).
+    ``folder`` holds its files; ``centre`` is the city's own region code; ``templates`` are SMS
+    texts by key ("one", "digest", …).
     """
 
     name: str
     folder: Path
+    centre: str
     regions: Mapping[str, Region]
     departments: Mapping[str, Department]
     catalog: Catalog
@@ -94,12 +96,12 @@ class City:
         """The department that answers for a duty at this place of business, today.
 
         A fixed department, else the one with the duty's unit in the place's region at the duty's
-        level (township: nine digits; county: the first six; city: the first four and 00). None
-        sends the handover to the dispatching queue.
+        level (township: nine digits; county: the first six; city: this city). None sends the
+        handover to the dispatching queue.
         """
         if duty.department:
             return self.successor_of(duty.department)
-        region = region_at(place_region, duty.level)
+        region = self._region_at(place_region, duty.level)
         return next(
             (
                 each
@@ -112,14 +114,11 @@ class City:
             None,
         )
 
-
-def region_at(place_region: str, level: str) -> str | None:
-    """The code of the region of that level in which a place lies; None if its code is too short."""
-    if level == "township":
-        return place_region[:_TOWNSHIP_DIGITS] if len(place_region) >= _TOWNSHIP_DIGITS else None
-    if len(place_region) < _COUNTY_DIGITS:
-        return None
-    return place_region[:_COUNTY_DIGITS] if level == "county" else f"{place_region[:4]}00"
+    def _region_at(self, place: str, level: str) -> str | None:
+        if level == "city":
+            return self.centre
+        digits = _TOWNSHIP_DIGITS if level == "township" else _COUNTY_DIGITS
+        return place[:digits] if len(place) >= digits else None
 
 
 def load_city(name: str = "yiyang", root: Path | None = None) -> City:
@@ -150,6 +149,7 @@ def load_city(name: str = "yiyang", root: Path | None = None) -> City:
     return City(
         name=name,
         folder=folder,
+        centre=next(code for code, region in regions.items() if region.level == "city"),
         regions=regions,
         departments=departments,
         catalog=catalog,

@@ -37,7 +37,9 @@ def heirs(code: str, departments: Mapping[str, Department]) -> Department | None
 
 
 def check_regions(regions: Mapping[str, Region]) -> Iterator[str]:
-    """Parents exist and stand one level above."""
+    """One city, and parents that exist and stand one level above."""
+    if sum(region.level == "city" for region in regions.values()) != 1:
+        yield "区划表须有且只有一个市级（city）区划"
     above = {"county": "city", "township": "county"}
     for region in regions.values():
         if region.level == "city":
