@@ -20,11 +20,11 @@ STRICT = PrivacyGuard(strict=True)
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
+    before, logger = structlog.get_config(), logging.getLogger(ROOT)
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
     yield
-    structlog.reset_defaults()
-    logger = logging.getLogger(ROOT)
-    logger.handlers.clear()
-    logger.propagate = True
+    structlog.configure(**before)
+    logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
