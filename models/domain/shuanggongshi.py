@@ -131,8 +131,8 @@ def check_xk(
 ) -> tuple[Finding, ...]:
     """Every rule this 行政许可 record breaks on ``today`` (Asia/Shanghai), in the fields' order.
 
-    Rules: required, length, choice, date, amount, uscc-* and id-* (see party_codes), unexpected,
-    future, late (more than seven working days after the decision), order.
+    Rules: required, length, signs, choice, date, amount, uscc-*, organization-* and id-* (see
+    party_codes), unexpected, future, late (more than seven working days after the decision), order.
     """
     return (
         *_by_table(record, tuple(fields), "XK"),
@@ -162,7 +162,7 @@ def _by_table(record: Mapping[str, str], fields: tuple[Field, ...], prefix: str)
     findings = []
     for field in fields:
         text = record.get(field.code, "")
-        if text:
+        if text.strip():
             findings += _of_text(field, text, record, prefix)
         elif field.need is Need.ALL or kind in _IN_NEED.get(field.need, ()):
             findings.append(Finding(field.code, "required", f"{field.name}必填"))
@@ -192,7 +192,7 @@ def _by_kind(record: Mapping[str, str]) -> list[Finding]:
     return [
         Finding(code, "required", message)
         for code, (kind, message) in asked.items()
-        if re.search(kind, kinds) and not record.get(code)
+        if re.search(kind, kinds) and not record.get(code, "").strip()
     ]
 
 

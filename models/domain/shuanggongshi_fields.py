@@ -55,6 +55,7 @@ class Form(StrEnum):
     TEXT = "text"
     DATE = "date"  # YYYY-MM-DD
     USCC = "uscc"
+    ORGANIZATION = "organization"  # 组织机构代码, nine signs
     AMOUNT = "amount"  # 万元, at most twelve and six digits
     CHOICE = "choice"  # one of the list
     OPEN_CHOICE = "open"  # one of the list, or 其他-…
@@ -81,7 +82,7 @@ def _party(prefix: str, evidence: Literal["S", "R"]) -> tuple[Field, ...]:
         Field(f"{x}LB", "行政相对人类别", 16, Need.ALL, Form.CHOICE, PARTY_KINDS, "R"),
         Field(f"{x}SHXYM", "统一社会信用代码", 18, Need.ORGANIZATION, Form.USCC),
         Field(f"{x}GSZC", "工商注册号", 50, evidence=evidence),
-        Field(f"{x}ZZJG", "组织机构代码", 9),
+        Field(f"{x}ZZJG", "组织机构代码", 9, Need.OPTIONAL, Form.ORGANIZATION),
         Field(f"{x}SWDJ", "税务登记号", 15, evidence="R"),
         Field(f"{x}SYDW", "事业单位证书号", 12, evidence="R"),
         Field(f"{x}SHZZ", "社会组织登记证号", 50, evidence=evidence),

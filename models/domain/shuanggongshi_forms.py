@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
-from models.domain.party_codes import check_uscc
+from models.domain.party_codes import check_organization, check_uscc
 from models.domain.shuanggongshi_fields import Field, Form
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
@@ -18,6 +18,8 @@ REASONS: Mapping[str, str] = {
     "uscc-alphabet": "含有代码不用的字符",
     "uscc-organization": "主体标识码校验位不符",
     "uscc-check": "校验位不符",
+    "organization-shape": "应为 9 位，不带连字符",
+    "organization-check": "校验位不符",
     "id-length": "应为 18 位",
     "id-alphabet": "应为 17 位数字加校验位",
     "id-date": "出生日期不存在",
@@ -25,11 +27,15 @@ REASONS: Mapping[str, str] = {
     "date": "应为 YYYY-MM-DD 的真实日期",
     "amount": "应为以万元为单位的数字，至多 6 位小数",
     "choice": "不在可选范围内",
+    "signs": "含有不能存储的字符",
 }
 
 
 def broken_form(field: Field, text: str) -> str | None:
     """The rule this text breaks as a value of this field, or None; lengths are asked elsewhere."""
+    # PostgreSQL stores no NUL, UTF-8 no lone surrogate.
+    if "\x00" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+        return "signs"
     return _CHECKS[field.form](field, text)
 
 
@@ -56,6 +62,7 @@ def _choices(field: Field, text: str) -> str | None:
 _CHECKS: Mapping[Form, Callable[[Field, str], str | None]] = {
     Form.TEXT: lambda _field, _text: None,
     Form.USCC: lambda _field, text: check_uscc(text),
+    Form.ORGANIZATION: lambda _field, text: check_organization(text),
     Form.DATE: lambda _field, text: None if day_of(text) else "date",
     Form.AMOUNT: lambda _field, text: None if _AMOUNT.fullmatch(text) else "amount",
     Form.CHOICE: lambda field, text: None if text in field.choices else "choice",
