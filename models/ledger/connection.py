@@ -5,6 +5,7 @@ psycopg itself refuses an explicit ``commit()``, and ``conn.transaction()`` is a
 """
 
 import select
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -126,7 +127,6 @@ class Ledger:
             max_size=max_size,
             timeout=patience_s,
             open=False,
-            check=_check,
             configure=_configure,
             name=application_name,
         )
@@ -183,7 +183,7 @@ class Ledger:
     async def _borrowed(self) -> AsyncIterator[LedgerConnection]:
         # Not the pool's connection(): that one would commit.
         try:
-            conn = await self._pool.getconn()
+            conn = await self._living()
         except psycopg.OperationalError as failure:
             raise _unavailable(failure) from failure
         try:
@@ -196,6 +196,20 @@ class Ledger:
         finally:
             await self._pool.putconn(conn)
 
+    async def _living(self) -> LedgerConnection:
+        """A connection that has not died while it lay in the pool.
+
+        The pool's own check would wait a second, then two, for each dead one: after a restart of
+        PostgreSQL all of them are.
+        """
+        until = time.monotonic() + self._pool.timeout
+        while True:
+            conn = await self._pool.getconn(max(until - time.monotonic(), 0.001))
+            if not _has_died(conn):
+                return conn
+            await conn.close()
+            await self._pool.putconn(conn)  # the pool drops it and opens another
+
 
 def _is_lost(conn: LedgerConnection) -> bool:
     return bool(conn.closed) or conn.info.transaction_status == TransactionStatus.UNKNOWN
@@ -206,15 +220,16 @@ def _unavailable(failure: psycopg.Error) -> LedgerUnavailable:
     return kind(type(failure).__name__, failure.sqlstate)
 
 
-async def _check(conn: LedgerConnection) -> None:
-    """Raises when a pooled connection has died; costs no round trip while it lives.
+def _has_died(conn: LedgerConnection) -> bool:
+    """Whether the server has gone from an idle connection; costs no round trip.
 
     A server says nothing unasked to an idle connection, except that it goes.
     """
+    if conn.closed:
+        return True
     idle = select.poll()
     idle.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    if idle.poll(0):
-        await AsyncConnectionPool.check_connection(conn)
+    return bool(idle.poll(0))
 
 
 async def _configure(conn: LedgerConnection) -> None:
