@@ -8,11 +8,8 @@ A cluster's folder holds ``data/`` (PostgreSQL's), ``passwords/`` (0600, one a r
 socket, 0700) and ``postgres.log``.
 """
 
-import contextlib
 import fcntl
 import os
-import secrets
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -29,27 +26,17 @@ from adapters.stack.postgres_account import (
     place_for,
     reachable_binaries,
 )
+from adapters.stack.postgres_files import ClusterFailed, initialise, make_passwords, write_settings
 from adapters.stack.postmaster import StopMode
-from models.domain.errors import ShenguanError
 from models.ledger.provision import ROLE_NAMES, Role, assert_durable, provision
+
+__all__ = ["Cluster", "ClusterFailed", "Driver", "StopMode"]
 
 Driver = Literal["psycopg", "asyncpg"]
 
 _SOCKET_PATH_LIMIT = 107  # bytes of sun_path without its final NUL
 _DEFAULT_PORT = 5432
 _LOG_LIMIT = 64 * 1024 * 1024
-
-
-class ClusterFailed(ShenguanError):  # noqa: N818 - named as the finding it is
-    """The cluster cannot be made, started or used. ``reason`` is a Chinese sentence."""
-
-    def __init__(self, folder: str, reason: str) -> None:
-        super().__init__(folder, reason)
-        self.folder = folder
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"内嵌 PostgreSQL（{self.folder}）：{self.reason}"
 
 
 class Cluster:
@@ -139,15 +126,15 @@ class Cluster:
             ClusterFailed: another living process holds the cluster, or PostgreSQL does not start.
             NotDurable: a setting without which commits may be lost is off.
         """
-        if self._child is not None and self._child.poll() is None:
+        if self._child is not None and self._child.poll() is None and self.is_running():
             return
         self._hold()
         try:
-            self._reap()
             left = postmaster.find_postmaster(self.data)
             if left is not None:
                 postmaster.stop(left, self.data, "fast")
             postmaster.kill(self.data)
+            self._reap(kill=True)
             sockets = self.socket_folder
             postmaster.clear_traces(self.data, sockets)
             self._configure(sockets)
@@ -231,42 +218,17 @@ class Cluster:
         return folder
 
     def _initialise(self) -> None:
-        self._make_passwords()
+        make_passwords(self.folder / "passwords")
         version = self.data / "PG_VERSION"
         if version.exists():
             self._check_version(version.read_text().strip())
-            return
-        # Made beside and renamed: an initdb that was killed leaves nothing that looks finished.
-        unfinished = self._private(self._place / "data.unfinished")
-        pwfile = self._place / "initdb-password"
-        for path in [p for p in unfinished.iterdir() if p.exists()]:
-            _remove(path)
-        pwfile.touch(mode=0o600)
-        pwfile.write_text(self.password("superuser"))
-        self._account.own(pwfile)
-        try:
-            code, said = self._account.run(
-                [
-                    str(self.binaries / "initdb"),
-                    f"--pgdata={unfinished}",
-                    f"--username={ROLE_NAMES['superuser']}",
-                    f"--pwfile={pwfile}",
-                    "--auth=scram-sha-256",
-                    "--encoding=UTF8",
-                    "--locale=C",
-                    # Order by bytes, the same on every machine; letters as Unicode knows them, or
-                    # Prefect's trigram search would not see Chinese.
-                    "--lc-ctype=C.UTF-8",
-                ],
-                cwd=self._place,
+        else:
+            initialise(
+                self.data,
+                binaries=self.binaries,
+                account=self._account,
+                superuser_password=self.password("superuser"),
             )
-        finally:
-            pwfile.unlink(missing_ok=True)
-        if code != 0:
-            raise ClusterFailed(str(self.folder), f"初始化失败：{said.strip()[-2000:]}")
-        with (unfinished / "postgresql.conf").open("a") as conf:
-            conf.write("include_if_exists = 'shenguan.conf'\n")
-        unfinished.rename(self.data)
 
     def _check_version(self, made_with: str) -> None:
         _, said = self._account.run([str(self.binaries / "postgres"), "--version"], cwd=self._place)
@@ -276,47 +238,18 @@ class Cluster:
                 str(self.folder), f"数据目录由 PostgreSQL {made_with} 建立，现有程序是 {major}，不能打开"
             )
 
-    def _make_passwords(self) -> None:
-        folder = self.folder / "passwords"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for role in ROLE_NAMES:
-            if (folder / role).exists():
-                continue
-            unfinished = folder / f".{role}.{os.getpid()}"
-            file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(file, "w") as kept:
-                kept.write(secrets.token_urlsafe(32))
-                kept.flush()
-                os.fsync(kept.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(unfinished, folder / role)
-            unfinished.unlink()
-
     def _configure(self, sockets: Path) -> None:
         if self._tcp and (not (self.folder / "port").exists() or _is_taken(self.port)):
             (self.folder / "port").write_text(f"{_free_port()}\n")
-        settings = {
-            "listen_addresses": "127.0.0.1" if self._tcp else "",
-            "port": str(self.port),
-            "unix_socket_directories": str(sockets).replace("'", "''"),
-            "unix_socket_permissions": "0700",
-            "fsync": "on",
-            "synchronous_commit": "on",
-            "full_page_writes": "on",
-            "shared_buffers": self._shared_buffers,
-            "max_connections": str(self._max_connections),
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "jit": "off",
-            "password_encryption": "scram-sha-256",
-            "max_wal_size": "1GB",
-            # The log must not repeat a row: no statements, no DETAIL with values.
-            "log_min_error_statement": "panic",
-            "log_error_verbosity": "terse",
-        }
-        conf = self.data / "shenguan.conf"
-        conf.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
-        self._account.own(conf)
+        write_settings(
+            self.data,
+            account=self._account,
+            listen_addresses="127.0.0.1" if self._tcp else "",
+            port=str(self.port),
+            unix_socket_directories=str(sockets),
+            shared_buffers=self._shared_buffers,
+            max_connections=str(self._max_connections),
+        )
 
     def _launch(self, patience_s: float) -> None:
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
@@ -372,10 +305,6 @@ class Cluster:
             self._child.kill()
         self._child.wait()
         self._child = None
-
-
-def _remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _free_port() -> int:
