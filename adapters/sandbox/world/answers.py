@@ -25,7 +25,8 @@ _COURSES = (
 _NO_ANSWERS = frozenset(
     {"secret", "work_secret", "not_applicable", "unknown_item", "broken_credit_code", "broken_id_number"}
 )
-_ONLY_READ = frozenset({"withdrawn_after_push", "withdrawn_before_result"})
+# A decision recorded late leaves no time for an inspection before its observation ends.
+_ONLY_READ = frozenset({"withdrawn_after_push", "withdrawn_before_result", "late_decision"})
 
 
 class Departments:
