@@ -23,7 +23,7 @@ def length(path) -> int:
 
 
 def test_no_module_is_too_long() -> None:
-    found = {shown(path): length(path) for path in modules(*ROOMS, "tests") if length(path) > LONGEST}
+    found = {shown(path): length(path) for path in modules() if length(path) > LONGEST}
     assert found == {}
 
 
