@@ -134,7 +134,7 @@ def world(tmp_path):
     def write(**files):
         for name, value in files.items():
             if isinstance(value, list) and name != "liaisons":
-                lines = [json.dumps(row, ensure_ascii=False) for row in value]
+                lines = [json.dumps(row) for row in value]
                 (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
             else:
                 (folder / f"{name}.json").write_text(json.dumps(value))
