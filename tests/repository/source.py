@@ -50,5 +50,10 @@ def tracked() -> list[Path]:
     names = [name for name in listed if name]
     if names:
         return [ROOT / name for name in names if (ROOT / name).is_file()]
-    hidden = {".venv", "var", "__pycache__", ".git"}
-    return [path for path in ROOT.rglob("*") if path.is_file() and not hidden & set(path.parts)]
+    return [path for path in sorted(ROOT.rglob("*")) if path.is_file() and not _is_made(path)]
+
+
+def _is_made(path: Path) -> bool:
+    """Whether a file lies where programs write: caches, the environment, ``var``."""
+    parts = path.relative_to(ROOT).parts[:-1]
+    return any(part in {"var", "__pycache__"} or (part.startswith(".") and part != ".ci") for part in parts)
