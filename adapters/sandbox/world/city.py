@@ -38,6 +38,7 @@ class WorldCity:
             for row in self.departments.values()
             if not row.get("successor")
         }
+        self._places: dict[str, tuple[list[str], list[str]]] = {}
         self.centre = next(code for code, row in self.regions.items() if row["level"] == "city")
 
     def today(self, department: str) -> str:
@@ -56,15 +57,24 @@ class WorldCity:
 
     def places(self, item: dict[str, Any]) -> list[str]:
         """The regions inside the approving department's own where every duty finds a department."""
-        return [code for code in self._inside(item) if self.covers(item, code)]
+        return self._split(item)[0]
 
     def gaps(self, item: dict[str, Any]) -> list[str]:
         """The regions inside the approving department's own where some duty finds nobody."""
-        return [code for code in self._inside(item) if not self.covers(item, code)]
+        return self._split(item)[1]
 
     def home(self, item: dict[str, Any]) -> str:
         """The region of the approving department."""
         return str(self.departments[self.today(item["approval_department"])]["region"])
+
+    def _split(self, item: dict[str, Any]) -> tuple[list[str], list[str]]:
+        if item["code"] not in self._places:
+            inside = self._inside(item)
+            self._places[item["code"]] = (
+                [code for code in inside if self.covers(item, code)],
+                [code for code in inside if not self.covers(item, code)],
+            )
+        return self._places[item["code"]]
 
     def _inside(self, item: dict[str, Any]) -> list[str]:
         home = self.home(item)

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 
 ZONE = timezone(timedelta(hours=8))
 BEGINS = date(2026, 3, 2)  # a Monday
@@ -39,9 +40,10 @@ def later(day: date, working_days: int) -> date:
     return day
 
 
-def arrival_days() -> list[date]:
+@cache
+def arrival_days() -> tuple[date, ...]:
     """The business days on which cases arrive."""
-    return [BEGINS, *(later(BEGINS, count) for count in range(1, ARRIVAL_DAYS))]
+    return (BEGINS, *(later(BEGINS, count) for count in range(1, ARRIVAL_DAYS)))
 
 
 def office_moment(draw: random.Random, day: date) -> datetime:
