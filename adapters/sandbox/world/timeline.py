@@ -56,7 +56,8 @@ def odd_moment(draw: random.Random, day: date) -> datetime:
     if draw.random() < 0.4:  # noqa: PLR2004 - a share
         day += timedelta(days=_SATURDAY - day.weekday() if day.weekday() < _SATURDAY else 0)
         return office_moment(draw, day)
-    hour = draw.choice((19, 20, 21, 22, 23, 5, 6))
+    # The world begins in the morning: nothing comes before its first dawn.
+    hour = draw.choice((19, 20, 21, 22, 23) if day == BEGINS else (19, 20, 21, 22, 23, 5, 6))
     return at(day, hour * 3600) + timedelta(seconds=draw.randrange(3600))
 
 

@@ -52,7 +52,7 @@ def test_files_can_be_read_line_by_line(tmp_path: Path, world: World) -> None:
     program.write(world, tmp_path)
     lines = (tmp_path / "feed_cases.jsonl").read_bytes().decode("utf-8").split("\n")[:-1]
     assert [json.loads(line) for line in lines] == world.feed_cases
-    assert json.loads((tmp_path / "world.json").read_text("utf-8"))["seed"] == "5"
+    assert json.loads((tmp_path / "world.json").read_text("utf-8"))["seed"] == world.world["seed"]
 
 
 @pytest.mark.parametrize("arguments", [["--cases", "0"], ["--city-dir", "/nowhere"]])
