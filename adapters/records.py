@@ -6,7 +6,6 @@ No message names a value: a record is known by its number, a rule by the field's
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -74,7 +73,7 @@ def _parse(kind: type[R], raw: bytes, record_key: str, prepare: Callable[[Any], 
     try:
         if prepare is not None:
             raw = json.dumps(prepare(json.loads(raw))).encode()
-        record: R = _adapter(kind).validate_json(raw, strict=True)
+        record: R = _ADAPTERS[kind].validate_json(raw, strict=True)
     except ValidationError as error:
         rule, message = _first_rule(error)
         raise BrokenRecord(record_key, rule, message) from None
@@ -83,10 +82,9 @@ def _parse(kind: type[R], raw: bytes, record_key: str, prepare: Callable[[Any], 
     return record
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
+_ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (CaseRecord, FeedbackRecord, CreditRecord)
+}
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 """A stranger's field name could hold anything, a person's name too: only these are repeated."""

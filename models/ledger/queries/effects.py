@@ -127,7 +127,8 @@ async def lease(
         FROM due WHERE e.own_id = due.own_id
         RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
             e.content_sha256, e.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
-            e.planned_at
+            e.planned_at,
+            (SELECT c.approval_department FROM cases c WHERE c.id = e.case_id) AS approval_department
         """,
         {
             "channel": channel,
@@ -229,7 +230,7 @@ async def give_back(conn: Conn, *, token: UUID) -> int:
     return cursor.rowcount
 
 
-async def recover_expired(conn: Conn) -> list[dict[str, Any]]:
+async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[str, Any]]:
     """Take up what dead workers left: leased goes back, an intent's outcome is unknown.
 
     A lease without an intent proves that no call was made. Returns own_id, state, channel.
@@ -244,14 +245,15 @@ async def recover_expired(conn: Conn) -> list[dict[str, Any]]:
                 state = CASE WHEN e.state = 'leased' AND NOT e.doubtful THEN 'planned' ELSE 'unknown' END,
                 reason = CASE WHEN e.state = 'intent' THEN 'worker_lost' ELSE e.reason END,
                 not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),
-                lease_token = NULL, lease_until = NULL
+                answered_business = %s, lease_token = NULL, lease_until = NULL
             FROM dead WHERE e.own_id = dead.own_id
             RETURNING e.own_id, e.state, e.channel, e.attempts),
         tried AS (
             UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = 'worker_lost'
             FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL)
         SELECT own_id, state, channel FROM back
-        """
+        """,
+        (business_now,),
     )
     return await cursor.fetchall()
 
@@ -266,6 +268,15 @@ async def hold(
         (reason, owner, due_at, list(own_ids), _from(EffectEvent.HELD)),
     )
     return await cursor.fetchall()
+
+
+async def unknown_texts(conn: Conn, before: datetime) -> list[str]:
+    """Texts whose outcome has been unknown since before this business time."""
+    cursor = await conn.execute(
+        "SELECT own_id FROM effects WHERE channel = 'sms' AND state = 'unknown' AND answered_business <= %s",
+        (before,),
+    )
+    return [row["own_id"] for row in await cursor.fetchall()]
 
 
 async def poisoned(conn: Conn, deaths: int) -> list[str]:

@@ -66,22 +66,24 @@ async def to_observe(conn: Conn, limit: int) -> list[dict[str, Any]]:
 
 
 async def to_close(conn: Conn, today: date, limit: int) -> list[dict[str, Any]]:
-    """Handovers whose observation is over, with what came back meanwhile.
+    """Handovers whose observation is over, or whose case is granted no more.
 
-    ``abnormal`` counts abnormal results, ``unmended`` those that asked for rectification and have
-    seen no passed one yet; a handover with unmended ones stays open.
+    ``abnormal`` counts the abnormal results that came back meanwhile. One that asks for a
+    rectification still due keeps its handover open.
     """
     cursor = await conn.execute(
         """
-        SELECT h.id, h.case_id, h.state, h.row_version, f.abnormal FROM handovers h
+        SELECT h.id, h.case_id, h.state, h.row_version, c.result, f.abnormal
+        FROM handovers h JOIN cases c ON c.id = h.case_id
         CROSS JOIN LATERAL (
-            SELECT count(*) FILTER (WHERE f.abnormal) AS abnormal
+            SELECT count(*) FILTER (WHERE f.abnormal) AS abnormal, max(f.rectification_due) AS mend_by
             FROM feedback_handovers fh JOIN feedback f ON f.id = fh.feedback_id
             WHERE fh.handover_id = h.id AND NOT f.withdrawn) f
-        WHERE h.state = 'observing' AND h.observe_until <= %s
-        ORDER BY h.observe_until, h.id LIMIT %s
+        WHERE h.state = 'observing' AND h.observe_until <= %(today)s
+          AND (f.mend_by IS NULL OR f.mend_by <= %(today)s)
+        ORDER BY h.observe_until, h.id LIMIT %(limit)s
         """,
-        (today, limit),
+        {"today": today, "limit": limit},
     )
     return await cursor.fetchall()
 
@@ -123,6 +125,16 @@ async def lock(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     cursor = await conn.execute(
         "SELECT id, case_id, state, row_version FROM handovers WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
         (sorted(ids),),
+    )
+    return {row["id"]: row for row in await cursor.fetchall()}
+
+
+async def lock_with_item(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The handovers with their case's item and mode, locked in one order."""
+    cursor = await conn.execute(
+        "SELECT h.id, h.case_id, h.state, h.row_version, h.section_id, c.item_code, c.mode FROM handovers h"
+        " JOIN cases c ON c.id = h.case_id WHERE h.id = ANY(%s) ORDER BY h.id FOR UPDATE OF h",
+        (sorted(set(ids)),),
     )
     return {row["id"]: row for row in await cursor.fetchall()}
 

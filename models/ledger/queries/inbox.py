@@ -42,12 +42,22 @@ async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]
     The attempt is counted by :func:`count_attempts` in a transaction before.
     """
     cursor = await conn.execute(
-        "SELECT id, source, record_key, record_version, sha256, raw_sealed, line_no, attempts, position"
-        " FROM inbox WHERE outcome = 'waiting' AND kind = %s"
+        "SELECT id, source, kind, record_key, record_version, sha256, raw_sealed, line_no, attempts, position,"
+        " received_at FROM inbox WHERE outcome = 'waiting' AND kind = %s"
         " ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED",
         (kind, limit),
     )
     return await cursor.fetchall()
+
+
+async def head_attempts(conn: Conn, kind: str) -> int:
+    """How often the oldest waiting record of a kind was tried; 0 where none waits."""
+    cursor = await conn.execute(
+        "SELECT attempts FROM inbox WHERE outcome = 'waiting' AND kind = %s ORDER BY position LIMIT 1",
+        (kind,),
+    )
+    row = await cursor.fetchone()
+    return int(row["attempts"]) if row else 0
 
 
 async def count_attempts(conn: Conn, kind: str, limit: int) -> int:

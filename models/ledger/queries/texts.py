@@ -123,29 +123,31 @@ async def unfold(conn: Conn, sms_own_ids: Sequence[str]) -> int:
     return cursor.rowcount
 
 
-async def report(conn: Conn, rows: Sequence[tuple[str, bytes, str, datetime]]) -> set[str]:
-    """Write gateway receipts (group, phone index, status, time) at their texts; own ids found.
+async def report(conn: Conn, rows: Sequence[tuple[UUID, str, bytes, str]]) -> set[UUID]:
+    """Write receipts (inbox id, group, phone's keyed hash, status) at their texts; the ids that found one.
 
-    ``DELIVRD`` is delivered, all else is not. An early or late receipt also proves acceptance.
+    ``DELIVRD`` is delivered, all else is not. The first receipt of a text stands; a receipt also
+    proves that the gateway took a text of unknown outcome.
     """
     if not rows:
         return set()
     cursor = await conn.execute(
         """
         WITH r AS (
-            SELECT t.own_id, min(r.status) AS status, min(r.at) AS at
-            FROM unnest(%s::text[], %s::bytea[], %s::text[], %s::timestamptz[]) r (number, phone, status, at)
+            SELECT r.id, r.status, t.own_id FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::text[])
+                r (id, number, phone, status)
             JOIN effects e ON e.receipt_number = r.number AND e.channel = 'sms'
-            JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = r.phone GROUP BY t.own_id),
+            JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = r.phone),
+        first AS (SELECT DISTINCT ON (own_id) own_id, status FROM r ORDER BY own_id, status),
         noted AS (
-            UPDATE sms_texts t SET report_status = r.status, report_at = r.at FROM r
-            WHERE t.own_id = r.own_id AND t.report_status IS NULL),
+            UPDATE sms_texts t SET report_status = f.status, report_at = clock_timestamp() FROM first f
+            WHERE t.own_id = f.own_id AND t.report_status IS NULL),
         moved AS (
-            UPDATE effects e SET state = CASE WHEN r.status = 'DELIVRD' THEN 'delivered'
+            UPDATE effects e SET state = CASE WHEN f.status = 'DELIVRD' THEN 'delivered'
                 ELSE 'undelivered' END
-            FROM r WHERE e.own_id = r.own_id AND e.state IN ('accepted', 'unknown', 'held'))
-        SELECT own_id FROM r
+            FROM first f WHERE e.own_id = f.own_id AND e.state IN ('accepted', 'unknown', 'held'))
+        SELECT id FROM r
         """,
         arrays(rows, 4),
     )
-    return {row["own_id"] for row in await cursor.fetchall()}
+    return {row["id"] for row in await cursor.fetchall()}

@@ -25,5 +25,9 @@ GRANT UPDATE (
 REVOKE UPDATE ON effect_attempts FROM shenguan_app;
 GRANT UPDATE (finished_at, outcome, answer) ON effect_attempts TO shenguan_app;
 
--- Rows that only say how things stand now, and can be made again from others, may go.
-GRANT DELETE ON departments, sections, liaisons, feedback_handovers, mirror TO shenguan_app;
+-- A version of the item list stays as it was published, for cases pin it.
+REVOKE UPDATE ON catalog_versions, catalog_items FROM shenguan_app;
+
+REVOKE UPDATE ON refused_secret FROM shenguan_app;
+
+-- Nothing is dropped, ever: no table is granted DELETE or TRUNCATE.

@@ -1,0 +1,104 @@
+"""A case's handovers: one for each duty of its pinned item, routed by place of business."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from config.city import CatalogItem, City, Duty
+from models.domain.keys import row_id
+from models.domain.lifecycles.case import CaseEvent, CaseState
+from models.domain.lifecycles.handover import HandoverEvent, HandoverState
+from models.domain.workdays import Calendar
+from models.ledger.bulk import Conn
+from models.ledger.queries import handovers
+from models.ledger.queries.handovers import NewHandover
+from models.ledger.writer import HANDOVER, Move, begin, move
+from tasks.in_front import approval_owner, due_at
+
+if TYPE_CHECKING:
+    from tasks.case_rows import CaseChange
+
+ACTOR = "受理接入"
+
+
+async def write_handovers(
+    conn: Conn, city: City, calendar: Calendar, changes: Sequence["CaseChange"], *, business_now: datetime
+) -> dict[UUID, list[NewHandover]]:
+    """Write what the changes mean for handovers; case id → the handovers that are in force now."""
+    linked = [change for change in changes if change.linked]
+    known = await handovers.of_cases(conn, [change.id for change in linked if change.before is not None])
+    in_force: dict[UUID, list[NewHandover]] = {change.id: [] for change in changes}
+    new: list[NewHandover] = []
+    moves: list[Move] = []
+    due = due_at(calendar, business_now)
+    for change in linked:
+        voided = change.step.standing.state is CaseState.VOIDED
+        reinstated = CaseEvent.REINSTATED in change.step.events
+        rows = known.get(change.id, [])
+        if not rows and not voided:
+            place = change.record.place_of_business.region
+            rows_new = [route(city, change.id, change.item, duty, place, due) for duty in change.item.duties]
+            new += rows_new
+            in_force[change.id] = rows_new
+            continue
+        for row in rows:
+            event = _event(row, voided=voided, reinstated=reinstated)
+            if event is not None:
+                reason = "recall_due" if event is HandoverEvent.RECALLED else "reinstated"
+                moves.append(_move(row, event, reason))
+        if not voided:
+            in_force[change.id] = [as_handover(row) for row in rows]
+    await begin(conn, HANDOVER, new, actor=ACTOR, business_now=business_now)
+    await move(conn, HANDOVER, moves, actor=ACTOR, business_now=business_now)
+    return in_force
+
+
+def route(
+    city: City, case_id: UUID, item: CatalogItem, duty: Duty, place_region: str, due: datetime
+) -> NewHandover:
+    """The handover of one duty.
+
+    Without a department it stands in the dispatching queue, which the approval side owns: nothing is
+    ever without an owner.
+    """
+    department = city.route(duty, place_region)
+    section = department.section(duty.section) if department else None
+    reason = "no_department" if department is None else None if section else "no_section"
+    return NewHandover(
+        id=row_id("handover", str(case_id), duty.supervision_item, duty.section),
+        case_id=case_id,
+        supervision_item=duty.supervision_item,
+        section_key=duty.section,
+        role=duty.role,
+        department_code=department.code if department else None,
+        section_id=f"{department.code}/{section.id}" if department and section else None,
+        state=HandoverState.PLANNED.value,
+        reason=reason,
+        owner=approval_owner(city, item) if reason else None,
+        due_at=due if reason else None,
+    )
+
+
+def as_handover(row: dict[str, Any]) -> NewHandover:
+    """A handover's row as the value that was once written."""
+    return NewHandover(**{name: row[name] for name in NewHandover.__slots__})
+
+
+def _event(row: dict[str, Any], *, voided: bool, reinstated: bool) -> HandoverEvent | None:
+    if voided and row["state"] != HandoverState.RECALLED:
+        return HandoverEvent.RECALLED
+    if reinstated and row["state"] == HandoverState.RECALLED:
+        return HandoverEvent.REINSTATED
+    return None
+
+
+def _move(row: dict[str, Any], event: HandoverEvent, reason: str) -> Move:
+    return Move(
+        id=row["id"],
+        case_id=row["case_id"],
+        state=HandoverState(row["state"]),
+        event=event,
+        row_version=row["row_version"],
+        reason=reason,
+    )

@@ -1,0 +1,210 @@
+"""Write what admission decided: the case's transitions, its handovers and licence, and what is now owed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from config.city import CatalogItem, City
+from models.domain.admission import Advance
+from models.domain.lifecycles.case import CaseEvent, CaseState
+from models.domain.party_codes import clean_code
+from models.domain.record import CaseRecord
+from models.domain.workdays import Calendar, business_day
+from models.ledger.bulk import Conn
+from models.ledger.queries import cases, credit, effects, handovers
+from models.ledger.sealing import Sealing
+from models.ledger.writer import CASE, Move, begin, move
+from tasks.advice import platform_check
+from tasks.case_handovers import write_handovers
+from tasks.case_licences import licence_id, write_licences
+from tasks.planning import Owed, owed_push, plan
+from tasks.reporting import owed_approval, remember_reports
+
+ACTOR = "受理接入"
+_STOCK, _LIVE, _SILENT = "stock", "live", "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseChange:
+    """One case, where it stood (None: not seen before), what its records did to it, and its item."""
+
+    id: UUID
+    source: str
+    inbox_id: UUID
+    before: dict[str, Any] | None
+    step: Advance
+    record: CaseRecord
+    item: CatalogItem
+    item_version: str
+
+    @property
+    def mode(self) -> str:
+        """silent, trial, live or stock; what the case began with stays."""
+        if self.before is not None:
+            return str(self.before["mode"])
+        if self.record.accepted_at < self.item.go_live_at:
+            return _STOCK
+        return self.item.mode
+
+    @property
+    def linked(self) -> bool:
+        """Whether anything of this case goes to the outside."""
+        return self.mode not in {_STOCK, _SILENT}
+
+
+async def write_changes(
+    conn: Conn,
+    sealing: Sealing,
+    city: City,
+    calendar: Calendar,
+    changes: Sequence[CaseChange],
+    *,
+    business_now: datetime,
+) -> None:
+    """Write the changes of one batch, in the caller's transaction."""
+    if not changes:
+        return
+    columns = {change.id: _columns(change, sealing) for change in changes}
+    new = [change for change in changes if change.before is None]
+    await begin(
+        conn,
+        CASE,
+        [_new_case(change, columns[change.id]) for change in new],
+        actor=ACTOR,
+        business_now=business_now,
+    )
+    await _move_known(
+        conn, [change for change in changes if change.before is not None], columns, business_now
+    )
+    await _keep_platform_checks(conn, sealing, changes)
+    duties = await write_handovers(conn, city, calendar, changes, business_now=business_now)
+    await write_licences(conn, changes, columns, business_now=business_now)
+    gone = [change.id for change in changes if change.step.standing.state is CaseState.VOIDED]
+    if gone:
+        await effects.withdraw_planned(conn, gone, "withdrawn_at_source")
+    owed = _owed_pushes(changes, duties)
+    reports = [
+        report
+        for change in changes
+        if change.mode == _LIVE
+        and (report := owed_approval(city, change.item, change.record, change.step, change.id))
+    ]
+    planned = await plan(
+        conn, sealing, [*owed, *(report.owed for report in reports)], business_now=business_now
+    )
+    await remember_reports(conn, reports, planned)
+
+
+def _columns(change: CaseChange, sealing: Sealing) -> dict[str, Any]:
+    record, standing = change.record, change.step.standing
+    completed = standing.result is not None
+    party_index = sealing.index("party", clean_code(record.party.id_number))
+    return {
+        "data_version": standing.data_version,
+        "inbox_id": change.inbox_id,
+        "result": standing.result.value if standing.result else None,
+        "accepted_at": record.accepted_at,
+        "completed_at": (record.completed_at or record.changed_at) if completed else None,
+        "observe_until": _observe_until(change) if completed else None,
+        "region": record.region,
+        "place_region": record.place_of_business.region,
+        "party_index": party_index,
+        "licence_id": licence_id(record, party_index) if completed else None,
+    }
+
+
+def _observe_until(change: CaseChange) -> date:
+    """The last day of silence after which the loop may close; at once where nothing was granted."""
+    completed = business_day(change.record.completed_at or change.record.changed_at)
+    granted = change.step.standing.result == "granted"
+    if not granted or not change.linked:
+        return completed
+    return completed + timedelta(days=change.item.observation_days)
+
+
+def _new_case(change: CaseChange, columns: dict[str, Any]) -> cases.NewCase:
+    record = change.record
+    return cases.NewCase(
+        id=change.id,
+        source=change.source,
+        case_no=record.case_no,
+        state=change.step.standing.state.value,
+        reason=None,
+        item_code=change.item.code,
+        item_version=change.item_version,
+        item_name=change.item.name,
+        mode=change.mode,
+        approval_department=record.department,
+        parent_case_no=record.parent_case_no,
+        needs_credit_check=change.mode == _LIVE
+        and record.credit_check is None
+        and change.step.standing.state is not CaseState.VOIDED,
+        **columns,
+    )
+
+
+async def _move_known(
+    conn: Conn, known: Sequence[CaseChange], columns: dict[UUID, dict[str, Any]], business_now: datetime
+) -> None:
+    """Each known case's events, one round for the first of every case, one for the second."""
+    rounds = max((max(1, len(change.step.events)) for change in known), default=0)
+    for at in range(rounds):
+        moves = [
+            _move(change, at, columns[change.id]) for change in known if at < max(1, len(change.step.events))
+        ]
+        moved = await move(conn, CASE, moves, actor=ACTOR, business_now=business_now)
+        assert len(moved) == len(moves), "the cases are locked by this transaction"
+
+
+def _move(change: CaseChange, at: int, columns: dict[str, Any]) -> Move:
+    assert change.before is not None
+    events = change.step.events
+    state = CaseState(change.before["state"])
+    for event in events[:at]:
+        state = _next(state, event)
+    return Move(
+        id=change.id,
+        case_id=change.id,
+        state=state,
+        event=events[at] if events else None,
+        row_version=change.before["row_version"] + at,
+        reason="newer_version" if not events else None,
+        changes=columns,
+    )
+
+
+def _next(state: CaseState, event: CaseEvent) -> CaseState:
+    return CASE.transitions[state, event]  # type: ignore[no-any-return]
+
+
+async def _keep_platform_checks(conn: Conn, sealing: Sealing, changes: Sequence[CaseChange]) -> None:
+    """A look-up the platform made at its own counter is evidence too; it is not made twice."""
+    await credit.add_checks(
+        conn,
+        [
+            platform_check(sealing, change.id, change.record.credit_check)
+            for change in changes
+            if change.record.credit_check is not None and change.mode == _LIVE
+        ],
+    )
+
+
+def _owed_pushes(
+    changes: Sequence[CaseChange], duties: dict[UUID, list[handovers.NewHandover]]
+) -> list[Owed]:
+    owed = []
+    for change in changes:
+        if not change.linked:
+            continue
+        again = CaseEvent.REINSTATED in change.step.events
+        for stage, told in change.step.stages.items():
+            if stage.value not in change.item.stages:
+                continue
+            owed += [
+                owed_push(told.record, told.result, stage, change.item, handover, again=again)
+                for handover in duties[change.id]
+                if handover.department_code is not None
+            ]
+    return owed

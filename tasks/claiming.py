@@ -1,0 +1,119 @@
+"""From a proven push to a closed handover: pushed, claimed (推送即认领), observed, closed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from config.city import City
+from models.domain.lifecycles.case import CaseResult
+from models.domain.lifecycles.handover import HandoverEvent, HandoverState
+from models.domain.workdays import business_day
+from models.ledger.bulk import Conn
+from models.ledger.connection import Ledger
+from models.ledger.queries import clock, handovers, texts
+from models.ledger.queries.effects import Outcome
+from models.ledger.writer import HANDOVER, Move, move
+
+PUSHING = "推送"
+CLAIMING = "推送即认领"
+OBSERVING = "观察期"
+
+
+async def note_pushed(
+    conn: Conn, city: City, pushed: Sequence[tuple[dict[str, Any], Outcome]], now: datetime
+) -> None:
+    """What an accepted push brings, in the transaction of its outcome.
+
+    The handover's first accepted push moves it to 已推送; every one is news for the section's liaison.
+    """
+    if not pushed:
+        return
+    rows = await handovers.lock_with_item(conn, [row["handover_id"] for row, _ in pushed])
+    moves = {
+        row["handover_id"]: _pushed(rows[row["handover_id"]], now)
+        for row, _ in pushed
+        if rows[row["handover_id"]]["state"] == HandoverState.PLANNED
+    }
+    await move(conn, HANDOVER, list(moves.values()), actor=PUSHING, business_now=now)
+    news = []
+    for effect, _ in pushed:
+        handover = rows[effect["handover_id"]]
+        item = city.item(handover["item_code"])
+        if handover["mode"] == "live" and handover["section_id"] is not None:
+            news.append(
+                texts.NewNews(
+                    push_own_id=effect["own_id"],
+                    case_id=effect["case_id"],
+                    handover_id=effect["handover_id"],
+                    stage=effect["stage"],
+                    section_id=handover["section_id"],
+                    urgent=item is not None and item.urgent,
+                    business_at=now,
+                )
+            )
+    await texts.add_news(conn, news)
+
+
+def _pushed(row: dict[str, Any], now: datetime) -> Move:
+    return _move(row, HandoverEvent.PUSH_ACCEPTED, None, {"pushed_at": now})
+
+
+async def claim_pushed(ledger: Ledger, *, limit: int = 1000) -> int:
+    """Online, the department has claimed when the push is proven; returns how many handovers did.
+
+    One claim per handover, by its first accepted push. Read (已阅) is recorded apart from it.
+    """
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        rows = await handovers.pushed(conn, limit)
+        moves = [
+            _move(
+                row,
+                HandoverEvent.CLAIMED,
+                None,
+                {"claimed_at": row["pushed_at"], "claimed_by": row["department_code"]},
+            )
+            for row in rows
+        ]
+        return len(await move(conn, HANDOVER, moves, actor=CLAIMING, business_now=now))
+
+
+async def observe_claimed(ledger: Ledger, *, limit: int = 1000) -> int:
+    """Claimed handovers of completed cases: granted ones are observed, the others have nothing to watch."""
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        moves = [_after_completion(row) for row in await handovers.to_observe(conn, limit)]
+        return len(await move(conn, HANDOVER, moves, actor=OBSERVING, business_now=now))
+
+
+def _after_completion(row: dict[str, Any]) -> Move:
+    if row["result"] == CaseResult.GRANTED:
+        return _move(row, HandoverEvent.OBSERVATION_BEGUN, None, {"observe_until": row["observe_until"]})
+    return _move(row, HandoverEvent.ENDED_WITHOUT_LICENCE, "not_granted", {})
+
+
+async def close_observed(ledger: Ledger, *, limit: int = 1000) -> int:
+    """Handovers whose observation is over: silence is lawful, and closes as 无异常反馈."""
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        moves = [_closing(row) for row in await handovers.to_close(conn, business_day(now), limit)]
+        return len(await move(conn, HANDOVER, moves, actor=OBSERVING, business_now=now))
+
+
+def _closing(row: dict[str, Any]) -> Move:
+    if row["result"] != CaseResult.GRANTED:
+        return _move(row, HandoverEvent.ENDED_WITHOUT_LICENCE, "not_granted", {})
+    reason = "feedback_received" if row["abnormal"] else "no_abnormal_news"
+    return _move(row, HandoverEvent.PERIOD_ENDED, reason, {})
+
+
+def _move(row: dict[str, Any], event: HandoverEvent, reason: str | None, changes: dict[str, Any]) -> Move:
+    return Move(
+        id=row["id"],
+        case_id=row["case_id"],
+        state=HandoverState(row["state"]),
+        event=event,
+        row_version=row["row_version"],
+        reason=reason,
+        changes=changes,
+    )

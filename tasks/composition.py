@@ -1,0 +1,111 @@
+"""The composition root: settings in, every service open, handed out in pieces."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from adapters.credit.client import CreditClient
+from adapters.credit.port import Credit
+from adapters.exchange import Exchange
+from adapters.platform.client import PlatformClient
+from adapters.platform.port import Platform
+from adapters.signing import make_signer
+from adapters.sms.port import SmsGateway
+from adapters.sms.yunmas import YunmasAccount, YunmasClient
+from adapters.transport import Transport
+from config.calendar import load_working_days
+from config.city import City, load_city
+from config.settings import Settings, Signed, load_settings
+from models.domain.workdays import Calendar
+from models.ledger.connection import Ledger
+from models.ledger.keyring import Keyring
+from models.ledger.sealing import Sealing
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a process works with. Steps are handed the pieces they need, never this."""
+
+    settings: Settings
+    city: City
+    calendar: Calendar
+    sealing: Sealing
+    ledger: Ledger
+    platform: Platform
+    credit: Credit
+    sms: SmsGateway
+    worker: str
+
+
+_current: ContextVar[Services | None] = ContextVar("services", default=None)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings | None = None) -> AsyncIterator[Services]:
+    """The services of this process, bound to the running event loop; those already open are used again.
+
+    Raises:
+        SettingsWrong, CityFilesWrong, KeyringBroken: naming every problem, before anything is opened.
+        LedgerUnavailable: PostgreSQL does not answer.
+    """
+    if (services := _current.get()) is not None:
+        yield services
+        return
+    settings = settings or load_settings()
+    city = load_city(settings.city)
+    calendar = Calendar(*load_working_days(city.folder / "calendar.toml"))
+    sealing = Sealing(Keyring.load(settings.seal_keys_file))
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(
+            Ledger.open(settings.database_url.get_secret_value(), max_size=settings.pool_size)
+        )
+        platform = await stack.enter_async_context(_exchange(settings, settings.platform, "platform"))
+        credit = await stack.enter_async_context(_exchange(settings, settings.credit, "credit"))
+        gateway = settings.sms
+        sms = await stack.enter_async_context(
+            YunmasClient(
+                Transport(gateway.url, target="sms", kept_s=0),
+                YunmasAccount(
+                    gateway.ec_name,
+                    gateway.ap_id,
+                    gateway.secret_key.get_secret_value(),
+                    gateway.sign,
+                    gateway.add_serial,
+                ),
+                deadline_s=settings.call_deadline_s,
+            )
+        )
+        services = Services(
+            settings,
+            city,
+            calendar,
+            sealing,
+            ledger,
+            PlatformClient(platform),
+            CreditClient(credit),
+            sms,
+            f"{socket.gethostname()}:{os.getpid()}",
+        )
+        token = _current.set(services)
+        try:
+            yield services
+        finally:
+            _current.reset(token)
+
+
+def current() -> Services:
+    """The services that are open in this context."""
+    services = _current.get()
+    assert services is not None, "a step runs inside open_services()"
+    return services
+
+
+def _exchange(settings: Settings, signed: Signed, target: str) -> Exchange:
+    signer = make_signer(
+        signed.signing, key_id=signed.key_id, secret=signed.secret.get_secret_value().encode()
+    )
+    transport = Transport(signed.url, target=target, connections=settings.calls_in_flight)
+    return Exchange(transport, signer, deadline_s=settings.call_deadline_s)

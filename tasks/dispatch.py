@@ -1,0 +1,207 @@
+"""Carry out what is planned, by the effect protocol: lease, intent, call, record.
+
+No session is open during a call. An intent is committed before its call, at most as many as calls
+are in flight where the receiver does not know our ids again. A call starts only while the lease
+outlasts its total deadline on the monotonic clock; every write says that the lease is ours.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from models.domain.errors import NotDone
+from models.domain.lifecycles.effect import Channel, EffectState
+from models.domain.workdays import Calendar
+from models.ledger.bulk import Conn
+from models.ledger.connection import Ledger
+from models.ledger.queries import clock, effects
+from models.ledger.queries.effects import Outcome
+from models.ledger.sealing import Sealed, Sealing
+from models.ledger.writer import HistoryRow, write_history
+from tasks.in_front import due_at
+from tasks.planning import BODY_FIELD
+from tasks.verdicts import Verdict, judge
+
+log = structlog.get_logger(__name__)
+
+POISON_AFTER = 5
+"""Workers an effect may end, without ever coming to an outcome, before a person sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An effect in our hands: its row and the exact bytes it carries."""
+
+    row: dict[str, Any]
+    body: bytes = field(repr=False)
+
+    @property
+    def own_id(self) -> str:
+        """The id it is known by, here and there."""
+        return str(self.row["own_id"])
+
+
+Call = Callable[[Sequence[Leased]], Awaitable[Sequence[Verdict]]]
+"""One call to the outside for one or more effects; one verdict each, in order. It never raises."""
+Accepted = Callable[[Conn, Sequence[tuple[Leased, Outcome]], datetime], Awaitable[None]]
+"""What else follows, in the transaction that records the acceptance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One channel's way out: how many effects one call carries, how many calls run at once."""
+
+    channel: Channel
+    call: Call
+    accepted: Accepted | None = None
+    per_call: int = 1
+    in_flight: int = 8
+    deadline_s: float = 20
+    lease_s: float = 60
+    batch: int = 200
+
+    @property
+    def wave(self) -> int:
+        """How many intents may be written at once. A text's only as wide as the calls in flight."""
+        return self.batch if self.channel.deduplicates else self.per_call * self.in_flight
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of the effects of one step, counted by outcome."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """How many effects were taken."""
+        return self.outcomes.total()
+
+
+async def send_due(
+    ledger: Ledger,
+    sealing: Sealing,
+    calendar: Calendar,
+    line: Line,
+    *,
+    worker: str,
+    case_ids: Sequence[UUID] | None = None,
+) -> Sent:
+    """Take one batch of what is due on this channel and carry it out; ``total`` 0 when nothing is.
+
+    ``case_ids`` takes those of these cases only, and at once. Safe beside any number of others.
+
+    Raises:
+        LedgerUnavailable: leased effects go back when their lease ends; intents become unknown.
+    """
+    token = uuid4()
+    lease_ends = time.monotonic() + line.lease_s
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        rows = await effects.lease(
+            conn,
+            channel=line.channel.value,
+            repeat=line.channel.deduplicates,
+            limit=line.batch,
+            token=token,
+            seconds=line.lease_s,
+            business_now=now,
+            case_ids=case_ids,
+        )
+    sent = Sent()
+    if not rows:
+        return sent
+    bodies = sealing.open_many(Sealed(BODY_FIELD, row["own_id"], row["body_sealed"]) for row in rows)
+    leased = [Leased(row, body) for row, body in zip(rows, bodies, strict=True)]
+    for begin in range(0, len(leased), line.wave):
+        if time.monotonic() + line.deadline_s > lease_ends:
+            break
+        await _wave(
+            ledger, calendar, line, leased[begin : begin + line.wave], token, lease_ends, worker, sent
+        )
+    async with ledger.writing() as conn:
+        await effects.give_back(conn, token=token)
+    log.info("effects.sent", channel=line.channel.value, **sent.outcomes)
+    return sent
+
+
+async def _wave(
+    ledger: Ledger,
+    calendar: Calendar,
+    line: Line,
+    wave: Sequence[Leased],
+    token: UUID,
+    lease_ends: float,
+    worker: str,
+    sent: Sent,
+) -> None:
+    async with ledger.writing() as conn:
+        ours = await effects.intend(conn, [each.own_id for each in wave], token=token, worker=worker)
+    mine = [each for each in wave if each.own_id in ours]
+    verdicts = await _call_all(line, mine, lease_ends)
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        due = due_at(calendar, now)
+        outcomes = [judge(each.row, verdict, due) for each, verdict in zip(mine, verdicts, strict=True)]
+        written = await effects.record(conn, outcomes, token=token, business_now=now)
+        pairs = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
+        if line.accepted is not None:
+            await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)
+        await write_history(conn, [_told(each, o, worker, now) for each, o in pairs if _worth_telling(o)])
+    sent.outcomes.update(outcome.attempt_outcome for _, outcome in pairs)
+    sent.outcomes["lease_lost"] += len(mine) - len(pairs)
+
+
+async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float) -> list[Verdict]:
+    gate = asyncio.Semaphore(line.in_flight)
+
+    async def one(group: Sequence[Leased]) -> Sequence[Verdict]:
+        async with gate:
+            if time.monotonic() + line.deadline_s > lease_ends:
+                # Nothing left: the intent is proven not done.
+                return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)
+            return await line.call(group)
+
+    groups = [mine[at : at + line.per_call] for at in range(0, len(mine), line.per_call)]
+    answered = await asyncio.gather(*(one(group) for group in groups))
+    return [verdict for verdicts in answered for verdict in verdicts]
+
+
+def _worth_telling(outcome: Outcome) -> bool:
+    return outcome.state in {EffectState.REFUSED, EffectState.UNKNOWN, EffectState.ACCEPTED}
+
+
+def _told(leased: Leased, outcome: Outcome, worker: str, now: datetime) -> HistoryRow:
+    return HistoryRow(
+        "effect",
+        leased.own_id,
+        leased.row["case_id"],
+        EffectState.INTENT.value,
+        outcome.attempt_outcome,
+        outcome.state.value,
+        outcome.reason,
+        worker,
+        now,
+    )
+
+
+async def recover(ledger: Ledger, calendar: Calendar) -> int:
+    """Take up what dead workers left, and put what kept killing them in front of a person."""
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        back = await effects.recover_expired(conn, business_now=now)
+        poisoned = await effects.poisoned(conn, POISON_AFTER)
+        if poisoned:
+            await effects.hold(
+                conn, poisoned, reason="killed_worker", owner="联动运维岗", due_at=due_at(calendar, now)
+            )
+    if back or poisoned:
+        log.warning("leases.recovered", effects=len(back), held=len(poisoned))
+    return len(back)

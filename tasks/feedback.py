@@ -1,0 +1,249 @@
+"""Supervision results come back: matched, kept, told to the approval side, and felt by handover and licence.
+
+A result attaches by case number, else by licence, else by party and item; supervision without a case
+is normal. One that attaches to nothing stands in front of a person, and so does one from a
+department that has no duty in the case.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from adapters.records import parse_feedback
+from config.city import City
+from models.domain.bodies import feedback_content
+from models.domain.keys import feedback_return_key, row_id
+from models.domain.party_codes import clean_code
+from models.domain.record import FeedbackRecord
+from models.domain.workdays import SHANGHAI, Calendar
+from models.ledger.bulk import Conn
+from models.ledger.connection import Ledger
+from models.ledger.queries import cases, clock, feedback, handovers, inbox
+from models.ledger.sealing import Sealing
+from tasks.in_front import Problem, in_front_of_a_person
+from tasks.planning import PLATFORM, Owed, owed_return, plan
+from tasks.reporting import Report, owed_penalty, remember_reports
+from tasks.supervised import Felt, feel
+from tasks.turns import Read, begin_turn, read_waiting
+
+log = structlog.get_logger(__name__)
+
+_Read = Read[FeedbackRecord]
+PENALTY, READ, POLICY = "penalty", "read", "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What a result belongs to: its case, licence and handovers, and how they were found."""
+
+    by: str
+    case: dict[str, Any] | None = None
+    licence_id: UUID | None = None
+    handovers: tuple[dict[str, Any], ...] = ()
+
+
+async def admit_feedback(
+    ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, *, limit: int = 500
+) -> int:
+    """Give the oldest waiting results their turn; how many had it."""
+    limit = await begin_turn(ledger, "feedback", limit)
+    if not limit:
+        return 0
+    async with ledger.writing() as conn:
+        return await _admit(conn, sealing, city, calendar, limit)
+
+
+async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, limit: int) -> int:
+    now = await clock.business_now(conn)
+    read, problems = await read_waiting(conn, sealing, "feedback", parse_feedback, limit)
+    fresh, outcomes = await _newest(conn, read)
+    matches = await _match(conn, sealing, [each.record for each in fresh])
+    good: list[tuple[_Read, _Match]] = []
+    for each, match in zip(fresh, matches, strict=True):
+        problem = _problem(each, match)
+        if problem is not None:
+            problems.append(problem)
+        else:
+            good.append((each, match))
+            outcomes.append((each.row["id"], "admitted", None))
+    await _keep(conn, sealing, city, good, now)
+    outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
+    await inbox.close(conn, outcomes)
+    if outcomes:
+        log.info("feedback.admitted", admitted=len(good), quarantined=len(problems))
+    return len(outcomes)
+
+
+async def _newest(
+    conn: Conn, read: Sequence[_Read]
+) -> tuple[list[_Read], list[tuple[UUID, str, str | None]]]:
+    """The newest version of each result; the older ones are stale."""
+    ids = {_id(each): each for each in sorted(read, key=lambda one: one.record.version)}
+    known = await feedback.lock_versions(conn, list(ids))
+    fresh = [each for identity, each in ids.items() if each.record.version > known.get(identity, 0)]
+    kept = {each.row["id"] for each in fresh}
+    return fresh, [(each.row["id"], "stale", None) for each in read if each.row["id"] not in kept]
+
+
+def _id(read: _Read) -> UUID:
+    return row_id("feedback", read.row["source"], read.record.feedback_no)
+
+
+async def _match(conn: Conn, sealing: Sealing, records: Sequence[FeedbackRecord]) -> list[_Match]:
+    by_number = await cases.find(conn, sorted({r.case_no for r in records if r.case_no}))
+    by_receipt = await handovers.by_receipt(conn, [r.push_receipt for r in records if r.push_receipt])
+    licences: dict[str, dict[str, Any]] = {}
+    numbers = sorted({r.licence_number for r in records if r.licence_number})
+    for row in await cases.by_licence_number(conn, numbers):
+        licences.setdefault(row["number"], row)
+    parties: dict[tuple[bytes, str], dict[str, Any]] = {}
+    indexes = {
+        r.party.id_number: sealing.index("party", clean_code(r.party.id_number)) for r in records if r.party
+    }
+    for row in await cases.by_party(conn, list(indexes.values())):
+        parties.setdefault((row["party_index"], row["item_code"]), row)
+    found = []
+    for record in records:
+        case, licence_id, by = None, None, "none"
+        if record.case_no in by_number:
+            case, by = by_number[record.case_no], "case"
+        elif record.licence_number in licences:
+            case, by = licences[record.licence_number], "licence"
+            licence_id = case["licence_id"]
+        elif record.party and record.item_code:
+            case = parties.get((indexes[record.party.id_number], record.item_code))
+            by = "party" if case else "none"
+        found.append(_Match(by, case, licence_id or (case or {}).get("licence_id")))
+    duties = await handovers.of_cases(conn, [match.case["id"] for match in found if match.case])
+    return [
+        _with_handovers(match, record, duties, by_receipt)
+        for match, record in zip(found, records, strict=True)
+    ]
+
+
+def _with_handovers(
+    match: _Match,
+    record: FeedbackRecord,
+    duties: Mapping[UUID, Sequence[dict[str, Any]]],
+    by_receipt: Mapping[str, UUID],
+) -> _Match:
+    if match.case is None:
+        return match
+    rows = duties.get(match.case["id"], ())
+    if record.push_receipt is not None and record.push_receipt in by_receipt:
+        wanted = by_receipt[record.push_receipt]
+        return _Match("receipt", match.case, match.licence_id, tuple(r for r in rows if r["id"] == wanted))
+    mine = tuple(
+        row
+        for row in rows
+        if row["department_code"] == record.department
+        and record.supervision_item in {None, row["supervision_item"]}
+    )
+    return _Match(match.by, match.case, match.licence_id, mine)
+
+
+def _problem(read: _Read, match: _Match) -> Problem | None:
+    record = read.record
+    if record.kind == POLICY:
+        return None
+    if match.case is None:
+        return Problem(read.row, "orphan", "反馈没有对应的办件、许可或当事人事项，请核对后归档或补录")
+    if not match.handovers and match.by in {"case", "receipt"} and match.case["mode"] in {"live", "trial"}:
+        return Problem(read.row, "wrong-department", "反馈部门不是该办件的监管部门，请核对职责后处理")
+    return None
+
+
+async def _keep(
+    conn: Conn, sealing: Sealing, city: City, good: Sequence[tuple[_Read, _Match]], now: datetime
+) -> None:
+    reads = [
+        (row["id"], datetime.combine(each.record.happened_on, time(12), SHANGHAI))
+        for each, match in good
+        if each.record.kind == READ
+        for row in match.handovers
+    ]
+    await handovers.mark_read(conn, reads)
+    results = [(each, match) for each, match in good if each.record.kind != READ]
+    await feedback.store(
+        conn,
+        [_row(each, match) for each, match in results],
+        [
+            feedback.Answered(feedback_id=_id(each), handover_id=row["id"])
+            for each, match in results
+            for row in match.handovers
+        ],
+    )
+    await _tell(conn, sealing, city, results, now)
+    await feel(
+        conn,
+        [
+            Felt(each.record, match.case, match.licence_id, match.handovers)
+            for each, match in results
+            if match.case is not None
+        ],
+        business_now=now,
+    )
+
+
+def _row(read: _Read, match: _Match) -> feedback.NewFeedback:
+    record = read.record
+    return feedback.NewFeedback(
+        id=_id(read),
+        source=read.row["source"],
+        feedback_no=record.feedback_no,
+        version=record.version,
+        inbox_id=read.row["id"],
+        department_code=record.department,
+        supervision_item=record.supervision_item,
+        case_id=match.case["id"] if match.case else None,
+        licence_id=match.licence_id,
+        matched_by=match.by,
+        kind=record.kind,
+        result=record.result,
+        abnormal=record.abnormal,
+        withdrawn=record.operation == "d",
+        happened_on=record.happened_on,
+        rectification_due=record.rectification_due,
+    )
+
+
+async def _tell(
+    conn: Conn, sealing: Sealing, city: City, results: Sequence[tuple[_Read, _Match]], now: datetime
+) -> None:
+    """Return what the approval side must hear, and report the penalties that are ours to report."""
+    owed: list[Owed] = []
+    reports: list[Report] = []
+    for each, match in results:
+        record, case = each.record, match.case
+        if case is not None and case["mode"] not in {"live", "trial"}:
+            continue
+        item = city.item(case["item_code"]) if case else None
+        if record.abnormal or (item is not None and item.return_normal):
+            department = case["approval_department"] if case else PLATFORM
+            owed.append(_returned(record, case, department))
+        ours = item is None or item.reporter == "us"
+        if (
+            record.kind == PENALTY
+            and ours
+            and record.operation != "d"
+            and (case is None or case["mode"] == "live")
+        ):
+            report = owed_penalty(record, case["id"] if case else None, _id(each))
+            reports += [report] if report else []
+    planned = await plan(conn, sealing, [*owed, *(report.owed for report in reports)], business_now=now)
+    await remember_reports(conn, reports, planned)
+
+
+def _returned(record: FeedbackRecord, case: dict[str, Any] | None, department: str) -> Owed:
+    return owed_return(
+        "feedback",
+        feedback_return_key(record.feedback_no, department),
+        department,
+        case["case_no"] if case else None,
+        feedback_content(record),
+        case["id"] if case else None,
+    )

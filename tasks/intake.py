@@ -1,0 +1,176 @@
+"""Take in what a feed has: every record sealed in the inbox as it came, then the watermark moves.
+
+Pages repeat, shift and come out of order; the inbox knows a record by its bytes, and the feed is
+read a second time from an older place, so that a record which slipped behind the cursor is found.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from adapters.values import Page, RawItem
+from models.domain.canonical import sha256_hex
+from models.domain.keys import row_id
+from models.domain.record import NUMBER_LIMIT
+from models.ledger.connection import Ledger
+from models.ledger.queries import inbox, watermarks
+from models.ledger.sealing import Sealed, Sealing
+
+log = structlog.get_logger(__name__)
+
+Fetch = Callable[[str | None], Awaitable[Page]]
+
+RAW_FIELD = "inbox.raw"
+_SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One feed of one source, and how its records name themselves."""
+
+    source: str
+    name: str
+    kind: str
+    key_field: str
+    version_field: str
+
+
+CASES = Feed("platform", "cases", "case", "case_no", "data_version")
+FEEDBACK = Feed("platform", "feedback", "feedback", "feedback_no", "version")
+CREDIT_RECORDS = Feed("credit", "records", "credit_record", "record_no", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One inward record before it is kept; ``line_no`` and ``business_date`` are a file's."""
+
+    item: RawItem
+    line_no: int | None = None
+    business_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """How many records were seen, new, repeated, and refused as secret before storage."""
+
+    seen: int = 0
+    new: int = 0
+    repeated: int = 0
+    secret: int = 0
+
+    def __add__(self, other: "TakenIn") -> "TakenIn":
+        return TakenIn(
+            self.seen + other.seen,
+            self.new + other.new,
+            self.repeated + other.repeated,
+            self.secret + other.secret,
+        )
+
+
+async def take_in(
+    ledger: Ledger,
+    sealing: Sealing,
+    fetch: Fetch,
+    feed: Feed,
+    *,
+    reread_after: timedelta = timedelta(seconds=30),
+) -> TakenIn:
+    """Read the feed to its end, and again from an older place when that is due.
+
+    Raises:
+        NotDone, Throttled, Unreadable: the source cannot be read now; what was read is kept.
+        LedgerUnavailable: what was read last will be read again.
+    """
+    async with ledger.reading() as conn:
+        mark = await watermarks.read(conn, feed.source, feed.name)
+    begun_at = mark["cursor"]
+    taken = await _read_on(ledger, sealing, fetch, feed, begun_at)
+    due = mark["trailing_at"] is None or mark["trailing_at"] < datetime.now(UTC) - reread_after
+    if due and begun_at is not None:
+        taken += await _read_on(ledger, sealing, fetch, feed, mark["trailing_cursor"], moves=False)
+    if due:
+        async with ledger.writing() as conn:
+            await watermarks.trail(conn, feed.source, feed.name, begun_at)
+    if taken.new or taken.secret:
+        log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, secret=taken.secret)
+    return taken
+
+
+async def _read_on(
+    ledger: Ledger, sealing: Sealing, fetch: Fetch, feed: Feed, cursor: str | None, *, moves: bool = True
+) -> TakenIn:
+    taken = TakenIn()
+    while True:
+        page = await fetch(cursor)
+        arrivals = [Arrival(item) for item in page.items]
+        taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor if moves else None)
+        if not page.has_more or page.next_cursor == cursor:
+            return taken
+        cursor = page.next_cursor
+
+
+async def keep(
+    ledger: Ledger, sealing: Sealing, feed: Feed, arrivals: list[Arrival], *, cursor: str | None = None
+) -> TakenIn:
+    """Seal and keep the records that are new; secret ones are refused here and only counted."""
+    open_ones = [arrival for arrival in arrivals if not _is_secret(feed, arrival.item)]
+    secret = [arrival.item for arrival in arrivals if _is_secret(feed, arrival.item)]
+    rows: dict[object, tuple[Arrival, inbox.NewInbox]] = {}
+    for arrival in open_ones:
+        row = _row(feed, arrival)
+        rows.setdefault(row.id, (arrival, row))
+    async with ledger.writing() as conn:
+        known = await inbox.known(conn, [row.id for _, row in rows.values()])
+        fresh = [(arrival, row) for arrival, row in rows.values() if row.id not in known]
+        envelopes = sealing.seal_many(Sealed(RAW_FIELD, row.id, arrival.item.raw) for arrival, row in fresh)
+        new = await inbox.add(
+            conn,
+            [_sealed(row, envelope) for (_, row), envelope in zip(fresh, envelopes, strict=True)],
+        )
+        await inbox.count_secret(conn, [sealing.index("secret_case", _key(feed, item)) for item in secret])
+        if cursor is not None:
+            await watermarks.move(conn, feed.source, feed.name, cursor, repeats=len(open_ones) - len(new))
+    return TakenIn(len(arrivals), len(new), len(open_ones) - len(new), len(secret))
+
+
+def _is_secret(feed: Feed, item: RawItem) -> bool:
+    """Fail closed: whatever does not say ``none`` where it says something is refused."""
+    if feed.kind != "case":
+        return False
+    if isinstance(item.value, dict):
+        return item.value.get("secrecy", "none") not in {"none", None}
+    return _SECRET.search(item.raw) is not None
+
+
+def _key(feed: Feed, item: RawItem) -> str:
+    """The record's own number, or where it has none that can be kept, the hash of its bytes."""
+    number = item.value.get(feed.key_field) if isinstance(item.value, dict) else None
+    if isinstance(number, str) and 0 < len(number) <= NUMBER_LIMIT and number.isprintable():
+        return number
+    return f"无编号-{sha256_hex(item.raw)[:12]}"
+
+
+def _row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
+    item = arrival.item
+    key, digest = _key(feed, item), sha256_hex(item.raw)
+    version = item.value.get(feed.version_field) if isinstance(item.value, dict) else None
+    return inbox.NewInbox(
+        id=row_id("inbox", feed.source, feed.kind, key, digest),
+        source=feed.source,
+        kind=feed.kind,
+        record_key=key,
+        record_version=version if type(version) is int and 0 < version < 2**31 else None,
+        sha256=digest,
+        raw_sealed=b"",
+        line_no=arrival.line_no,
+        business_date=arrival.business_date,
+    )
+
+
+def _sealed(row: inbox.NewInbox, envelope: bytes) -> inbox.NewInbox:
+    return inbox.NewInbox(
+        **{name: getattr(row, name) for name in row.__slots__ if name != "raw_sealed"}, raw_sealed=envelope
+    )

@@ -1,0 +1,278 @@
+"""The steps by name: each takes what the composition root opened and does all that is due now.
+
+A source that cannot be read now stops its own step only; what was read is kept, and the step says so
+in what it returns.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import structlog
+
+from adapters.values import Page
+from models.domain.errors import NotDone, Unreadable
+from tasks import (
+    admission,
+    claiming,
+    credit,
+    dispatch,
+    feedback,
+    intake,
+    lines,
+    recalling,
+    routing,
+    settling,
+    texting,
+)
+from tasks import receipts as receipt_steps
+from tasks.composition import Services
+from tasks.dispatch import Line
+from tasks.unreadable import keep_unreadable
+
+log = structlog.get_logger(__name__)
+
+Counts = dict[str, int]
+Step = Callable[[Services], Awaitable[Counts]]
+
+_ROUNDS = 1000
+"""Batches a step does at most before others have their turn."""
+
+
+async def take_in_cases(services: Services) -> Counts:
+    """取回办件."""
+    size = services.settings.page_size
+
+    async def fetch(cursor: str | None) -> Page:
+        return await services.platform.changed_cases(cursor, limit=size)
+
+    return await _take_in(services, fetch, intake.CASES)
+
+
+async def take_in_feedback(services: Services) -> Counts:
+    """取回监管反馈."""
+    size = services.settings.page_size
+
+    async def fetch(cursor: str | None) -> Page:
+        return await services.platform.changed_feedback(cursor, limit=size)
+
+    return await _take_in(services, fetch, intake.FEEDBACK)
+
+
+async def take_in_credit_records(services: Services) -> Counts:
+    """取回信用记录."""
+    size = services.settings.page_size
+
+    async def fetch(cursor: str | None) -> Page:
+        return await services.credit.changed_records(cursor, limit=size)
+
+    return await _take_in(services, fetch, intake.CREDIT_RECORDS)
+
+
+async def _take_in(services: Services, fetch: intake.Fetch, feed: intake.Feed) -> Counts:
+    try:
+        taken = await intake.take_in(services.ledger, services.sealing, fetch, feed)
+    except NotDone as away:
+        log.warning("feed.away", feed=feed.name, reason=away.reason)
+        return {"away": 1}
+    except Unreadable as broken:
+        log.warning("feed.unreadable", feed=feed.name, rule=broken.rule)
+        await keep_unreadable(services.ledger, services.sealing, services.calendar, feed, broken)
+        return {"unreadable": 1}
+    return {"seen": taken.seen, "new": taken.new, "repeated": taken.repeated, "secret": taken.secret}
+
+
+async def admit_cases(services: Services) -> Counts:
+    """核对办件、确定监管部门."""
+    counts: Counter[str] = Counter()
+    for _ in range(_ROUNDS):
+        admitted = await admission.admit_cases(
+            services.ledger,
+            services.sealing,
+            services.city,
+            services.calendar,
+            limit=services.settings.batch_size,
+        )
+        counts.update(admitted.outcomes)
+        if not admitted.total:
+            break
+    return dict(counts)
+
+
+async def admit_feedback(services: Services) -> Counts:
+    """核对反馈、对应办件."""
+
+    async def once() -> int:
+        return await feedback.admit_feedback(
+            services.ledger,
+            services.sealing,
+            services.city,
+            services.calendar,
+            limit=services.settings.batch_size,
+        )
+
+    return {"admitted": await _until_none(once)}
+
+
+async def admit_credit_records(services: Services) -> Counts:
+    """核对信用记录."""
+
+    async def once() -> int:
+        return await credit.admit_credit_records(services.ledger, services.sealing, services.calendar)
+
+    return {"admitted": await _until_none(once)}
+
+
+async def route_waiting(services: Services) -> Counts:
+    """分派未找到部门的联动单."""
+    routed = await routing.route_waiting(services.ledger, services.sealing, services.city, services.calendar)
+    return {"routed": routed}
+
+
+async def check_parties(services: Services) -> Counts:
+    """受理时查询信用."""
+    try:
+        checks = await credit.check_parties(
+            services.ledger,
+            services.sealing,
+            services.credit,
+            legal_basis=services.settings.credit_legal_basis,
+        )
+    except NotDone as away:
+        log.warning("credit.away", reason=away.reason)
+        return {"away": 1}
+    except Unreadable as broken:
+        await keep_unreadable(
+            services.ledger, services.sealing, services.calendar, intake.CREDIT_RECORDS, broken
+        )
+        return {"unreadable": 1}
+    return {"checks": checks}
+
+
+async def send_pushes(services: Services, case_ids: Sequence[UUID] | None = None) -> Counts:
+    """推送到监管部门."""
+    return await _send(
+        services, lines.push_line(services.platform, services.city, services.settings), case_ids
+    )
+
+
+async def send_recalls(services: Services, case_ids: Sequence[UUID] | None = None) -> Counts:
+    """撤回推送."""
+    await recalling.plan_recalls(services.ledger, services.sealing)
+    return await _send(services, lines.recall_line(services.platform, services.settings), case_ids)
+
+
+async def send_returns(services: Services, case_ids: Sequence[UUID] | None = None) -> Counts:
+    """回传审批方."""
+    return await _send(services, lines.return_line(services.platform, services.settings), case_ids)
+
+
+async def send_reports(services: Services, case_ids: Sequence[UUID] | None = None) -> Counts:
+    """信用报送."""
+    return await _send(services, lines.report_line(services.credit, services.settings), case_ids)
+
+
+async def tell_liaisons(services: Services) -> Counts:
+    """短信提醒联络员."""
+    rules = text_rules(services)
+    planned = await texting.plan_texts(
+        services.ledger, services.sealing, services.city, services.calendar, rules
+    )
+    sent = await _send(services, lines.text_line(services.sms, services.settings), None)
+    return {"planned": planned, **sent}
+
+
+async def match_receipts(services: Services) -> Counts:
+    """核对短信回执."""
+    matched = await receipt_steps.match_receipts(services.ledger, services.sealing, services.calendar)
+    held = await texting.hold_unknown_texts(services.ledger, services.calendar, text_rules(services))
+    return {"matched": matched, "held": held}
+
+
+async def claim(services: Services) -> Counts:
+    """推送即认领."""
+    return {
+        "claimed": await _until_none(lambda: claiming.claim_pushed(services.ledger)),
+        "observing": await _until_none(lambda: claiming.observe_claimed(services.ledger)),
+    }
+
+
+async def close_observed(services: Services) -> Counts:
+    """观察期满."""
+    return {"closed": await _until_none(lambda: claiming.close_observed(services.ledger))}
+
+
+async def settle(services: Services) -> Counts:
+    """闭环."""
+    return {"settled": await settling.settle(services.ledger)}
+
+
+async def recover(services: Services) -> Counts:
+    """接续中断的发送."""
+    return {"recovered": await dispatch.recover(services.ledger, services.calendar)}
+
+
+EVERY_STEP: tuple[Step, ...] = (
+    recover,
+    take_in_cases,
+    admit_cases,
+    route_waiting,
+    check_parties,
+    send_pushes,
+    send_recalls,
+    claim,
+    tell_liaisons,
+    match_receipts,
+    take_in_feedback,
+    admit_feedback,
+    send_reports,
+    take_in_credit_records,
+    admit_credit_records,
+    send_returns,
+    close_observed,
+    settle,
+)
+"""The whole procedure in its order."""
+
+
+async def everything(services: Services) -> dict[str, Counts]:
+    """Every step once, in order; step name → what it did. Plain steps need no Prefect."""
+    return {step.__name__: await step(services) for step in EVERY_STEP}
+
+
+def text_rules(services: Services) -> texting.TextRules:
+    """The rules for texts as the settings have them."""
+    settings = services.settings
+    return texting.TextRules(
+        digest_minutes=settings.sms_digest_minutes,
+        daily_cap=settings.sms_daily_cap,
+        unknown_hold_minutes=settings.sms_unknown_hold_minutes,
+    )
+
+
+async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None) -> Counts:
+    counts: Counter[str] = Counter()
+    for _ in range(_ROUNDS):
+        sent = await dispatch.send_due(
+            services.ledger,
+            services.sealing,
+            services.calendar,
+            line,
+            worker=services.worker,
+            case_ids=case_ids,
+        )
+        counts.update(sent.outcomes)
+        # A chosen case's effects are tried once a run, whatever delay they are under.
+        if not sent.total or case_ids is not None:
+            break
+    return {name: count for name, count in counts.items() if count}
+
+
+async def _until_none(once: Callable[[], Awaitable[int]]) -> int:
+    done = 0
+    for _ in range(_ROUNDS):
+        step = await once()
+        if not step:
+            break
+        done += step
+    return done

@@ -1,0 +1,169 @@
+"""Texts to liaisons: one at once, what follows within the window in one digest.
+
+Source: reform plan 三(二)4, 向监管联络员发出短信提醒，确保第一时间获知. A text holds no name, number or
+address of a party; it waits from 20:00 to 08:00 unless an item says urgent; daily caps are kept.
+Whoever has no phone is not skipped in silence: the news stands in front of a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from config.city import City
+from models.domain.canonical import canonical, sha256_hex
+from models.domain.keys import own_id
+from models.domain.lifecycles.effect import Channel
+from models.domain.messages import News, text_for
+from models.domain.workdays import Calendar, business_day, next_text_time
+from models.ledger.bulk import Conn
+from models.ledger.connection import Ledger
+from models.ledger.queries import clock, effects, texts
+from models.ledger.sealing import Sealed, Sealing
+from tasks.in_front import OPERATIONS_DESK, due_at
+from tasks.planning import BODY_FIELD
+
+log = structlog.get_logger(__name__)
+
+PHONE_FIELD = "liaisons.phone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRules:
+    """The window of a digest in business minutes, and how many texts a phone gets on a day."""
+
+    digest_minutes: int
+    daily_cap: int
+    unknown_hold_minutes: int
+
+
+@dataclass(slots=True)
+class _Phone:
+    """One phone with the news for it; it may belong to liaisons of several sections."""
+
+    liaison: dict[str, Any]
+    news: list[dict[str, Any]] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)
+
+
+async def plan_texts(
+    ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, rules: TextRules, *, limit: int = 2000
+) -> int:
+    """Plan the texts that may go now; returns how many. News whose time has not come keeps waiting."""
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        news = await texts.waiting_news(conn, limit)
+        if not news:
+            return 0
+        liaisons = await texts.liaisons_of(
+            conn, sorted({row["section_id"] for row in news}), business_day(now)
+        )
+        phones, nobody = _by_phone(news, liaisons)
+        due = due_at(calendar, now)
+        await texts.without_phone(conn, [(row["push_own_id"], OPERATIONS_DESK, due) for row in nobody])
+        return await _plan(conn, sealing, city, phones, rules, now)
+
+
+def _by_phone(
+    news: Sequence[dict[str, Any]], liaisons: dict[str, list[dict[str, Any]]]
+) -> tuple[dict[bytes, _Phone], list[dict[str, Any]]]:
+    phones: dict[bytes, _Phone] = {}
+    nobody = []
+    for row in news:
+        # The main liaison in office, else the backup: whoever has a phone.
+        reachable = next((one for one in liaisons.get(row["section_id"], []) if one["phone_index"]), None)
+        if reachable is None:
+            nobody.append(row)
+            continue
+        phone = phones.setdefault(reachable["phone_index"], _Phone(reachable))
+        phone.news.append(row)
+        if reachable["section_name"] not in phone.sections:
+            phone.sections.append(reachable["section_name"])
+    return phones, nobody
+
+
+async def _plan(
+    conn: Conn, sealing: Sealing, city: City, phones: dict[bytes, _Phone], rules: TextRules, now: datetime
+) -> int:
+    day = business_day(now).isoformat()
+    last = await texts.last_texts(conn, list(phones), day)
+    rows, details, folds = [], [], []
+    for index, phone in phones.items():
+        urgent = any(row["urgent"] for row in phone.news)
+        if not _may_go(last.get(index), rules, now, urgent=urgent):
+            continue
+        key = f"{index.hex()[:24]}|{day}|{last[index]['today'] + 1}"
+        identity = own_id(Channel.SMS, key, 1)
+        text = text_for(
+            [News(row["item_name"], row["stage"]) for row in phone.news],
+            section="、".join(phone.sections),
+            reference=identity[2:10],
+            one=city.templates["one"],
+            digest=city.templates["digest"],
+        )
+        liaison = phone.liaison
+        mobile = sealing.open_sealed(PHONE_FIELD, liaison["id"], liaison["phone_sealed"]).decode()
+        digest = sha256_hex(text.encode())
+        rows.append(
+            effects.NewEffect(
+                own_id=identity,
+                channel=Channel.SMS.value,
+                target=index.hex(),
+                business_key=key,
+                stage=None,
+                content_version=1,
+                content_sha256=digest,
+                body_sealed=sealing.seal_many(
+                    [Sealed(BODY_FIELD, identity, canonical({"mobile": mobile, "content": text}))]
+                )[0],
+                case_id=None,
+                handover_id=None,
+                send_after=now,
+            )
+        )
+        details.append(
+            texts.NewText(
+                own_id=identity,
+                phone_index=index,
+                reference=identity[2:10],
+                business_day=day,
+                planned_business=now,
+                news_count=len(phone.news),
+                text_sha256=digest,
+            )
+        )
+        folds += [(row["push_own_id"], identity) for row in phone.news]
+    new = await effects.plan(conn, rows)
+    await texts.add_texts(conn, [each for each in details if each.own_id in new])
+    await texts.fold(conn, [(push, sms) for push, sms in folds if sms in new])
+    return len(new)
+
+
+def _may_go(last: dict[str, Any] | None, rules: TextRules, now: datetime, *, urgent: bool) -> bool:
+    if next_text_time(now, urgent=urgent) > now:
+        return False
+    if last is None or last["planned_business"] is None:
+        return True
+    if last["open"] or last["today"] >= rules.daily_cap:
+        return False
+    return bool(now >= last["planned_business"] + timedelta(minutes=rules.digest_minutes))
+
+
+async def hold_unknown_texts(ledger: Ledger, calendar: Calendar, rules: TextRules) -> int:
+    """Texts whose outcome stays unknown are held: a machine never sends them again.
+
+    Their news joins the liaison's next digest, under a new id.
+    """
+    async with ledger.writing() as conn:
+        now = await clock.business_now(conn)
+        stuck = await effects.unknown_texts(conn, now - timedelta(minutes=rules.unknown_hold_minutes))
+        if not stuck:
+            return 0
+        held = await effects.hold(
+            conn, stuck, reason="outcome_unknown", owner=OPERATIONS_DESK, due_at=due_at(calendar, now)
+        )
+        await texts.unfold(conn, [row["own_id"] for row in held])
+    log.warning("texts.held", texts=len(held))
+    return len(held)

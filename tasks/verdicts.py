@@ -1,0 +1,113 @@
+"""What an answer from the outside means for an effect. The only place that says so."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from adapters.values import Receipt, SmsReceipt
+from models.domain.errors import AlreadyDone, NotDone, OutcomeUnknown, Refused, ShenguanError, Throttled
+from models.domain.lifecycles.effect import EffectState
+from models.ledger.queries.effects import Outcome
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_WAIT_S = 300.0
+DESK = "联动运维岗"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Either their receipt, or the finding in its place."""
+
+    receipt: Receipt | SmsReceipt | None = None
+    error: ShenguanError | None = None
+
+
+async def verdict_of(call: Awaitable[Receipt | SmsReceipt], target: str) -> Verdict:
+    """Await one call. An error nobody documented proves nothing: its outcome is unknown."""
+    try:
+        return Verdict(receipt=await call)
+    except (NotDone, Refused, AlreadyDone, OutcomeUnknown) as finding:
+        return Verdict(error=finding)
+    except Exception as surprise:  # noqa: BLE001 - whatever it was, a byte may have left
+        log.warning("call.surprised", target=target, error=type(surprise).__name__)
+        return Verdict(error=OutcomeUnknown(target, type(surprise).__name__))
+
+
+def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
+    """The outcome to record for this leased effect; ``due`` is a person's day, if one is needed."""
+    own_id, error = row["own_id"], verdict.error
+    if verdict.receipt is not None:
+        return _accepted(own_id, verdict.receipt)
+    match error:
+        case AlreadyDone() if error.stored_sha256 == row["content_sha256"]:
+            return Outcome(
+                own_id=own_id,
+                state=EffectState.ACCEPTED,
+                attempt_outcome="already_done",
+                receipt_number=error.receipt_number,
+            )
+        case AlreadyDone():
+            return _for_a_person(own_id, "content_conflict", "对方存有不同内容", row, due)
+        case Refused():
+            answer = f"{error.code}: {', '.join(error.fields)}" if error.fields else error.code
+            return _for_a_person(own_id, "rule_broken", answer, row, due)
+        case NotDone():
+            asked = error.retry_after if isinstance(error, Throttled) else None
+            # A repeat that was not done proves nothing about the call before it.
+            state = EffectState.UNKNOWN if row["doubtful"] else EffectState.PLANNED
+            return Outcome(
+                own_id=own_id,
+                state=state,
+                attempt_outcome="not_done",
+                answer=error.reason,
+                reason="throttled" if isinstance(error, Throttled) else "not_processed",
+                wait_s=min(asked, _LONGEST_WAIT_S) if asked is not None else growing_wait(row["attempts"]),
+            )
+        case _:
+            return Outcome(
+                own_id=own_id,
+                state=EffectState.UNKNOWN,
+                attempt_outcome="unknown",
+                answer=error.reason if isinstance(error, OutcomeUnknown) else type(error).__name__,
+                reason="outcome_unknown",
+                wait_s=growing_wait(row["attempts"]),
+            )
+
+
+def growing_wait(attempts: int) -> float:
+    """Seconds until the next try: 1, 2, 4, … up to five minutes."""
+    return min(_LONGEST_WAIT_S, 2.0 ** max(0, attempts - 1))
+
+
+def _accepted(own_id: str, receipt: Receipt | SmsReceipt) -> Outcome:
+    if isinstance(receipt, SmsReceipt):
+        return Outcome(
+            own_id=own_id,
+            state=EffectState.ACCEPTED,
+            attempt_outcome="accepted",
+            receipt_number=receipt.msg_group,
+        )
+    return Outcome(
+        own_id=own_id,
+        state=EffectState.ACCEPTED,
+        attempt_outcome="accepted",
+        receipt_number=receipt.number,
+        receipt_at=receipt.at,
+        receipt_account=receipt.account,
+    )
+
+
+def _for_a_person(own_id: str, reason: str, answer: str, row: dict[str, Any], due: datetime) -> Outcome:
+    return Outcome(
+        own_id=own_id,
+        state=EffectState.REFUSED,
+        attempt_outcome="refused",
+        answer=answer,
+        reason=reason,
+        owner=row["approval_department"] or DESK,
+        due_at=due,
+    )
