@@ -42,8 +42,8 @@ async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]
     The attempt is counted by :func:`count_attempts` in a transaction before.
     """
     cursor = await conn.execute(
-        "SELECT id, source, kind, record_key, record_version, sha256, raw_sealed, line_no, attempts, position,"
-        " received_at FROM inbox WHERE outcome = 'waiting' AND kind = %s"
+        "SELECT id, source, kind, record_key, record_version, sha256, raw_sealed, line_no, attempts,"
+        " position, received_at FROM inbox WHERE outcome = 'waiting' AND kind = %s"
         " ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED",
         (kind, limit),
     )
