@@ -204,9 +204,8 @@ class Cluster:
         note = self.folder / "socket-folder"
         if note.exists() and (kept := Path(note.read_text().strip())).is_dir():
             return kept
-        runtime = os.environ.get("XDG_RUNTIME_DIR", "") if not self._account.foreign else ""
-        base = runtime if runtime and Path(runtime).is_dir() and len(os.fsencode(runtime)) < 60 else "/tmp"  # noqa: S108, PLR2004
-        short = Path(tempfile.mkdtemp(prefix="sg-", dir=base))
+        # Not under XDG_RUNTIME_DIR: it goes when the person logs out, and the cluster may stay.
+        short = Path(tempfile.mkdtemp(prefix="sg-", dir="/tmp"))
         self._account.own(short)
         note.write_text(f"{short}\n")
         return short

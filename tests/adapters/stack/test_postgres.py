@@ -16,6 +16,7 @@ from psycopg import errors
 from adapters.stack import postgres_account, postmaster
 from adapters.stack.postgres import Cluster, ClusterFailed
 from models.ledger.connection import Ledger, LedgerUnavailable
+from models.ledger.migrate import head, upgrade
 from models.ledger.provision import NotDurable, assert_durable
 
 SMALL = {"shared_buffers": "16MB", "max_connections": 20}
@@ -262,7 +263,8 @@ def test_a_folder_without_programs_is_named(tmp_path):
 def test_postgresql_15_serves_too(tmp_path):
     with Cluster.create_or_open(tmp_path / "pg", binaries=DEBIAN_15, **SMALL) as cluster:
         assert ask(cluster, "SHOW server_version").startswith("15.")
-        assert ask(cluster, "SELECT current_user", "app") == "shenguan_app"
+        assert upgrade(cluster.url("owner", "shenguan")) == head()
+        assert ask(cluster, "SELECT count(*) FROM effects", "app") == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its account")
