@@ -1,0 +1,80 @@
+"""Bring the city's files into the ledger: departments, sections, the item list's version, liaisons."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from config.city import City
+from models.domain.keys import row_id
+from models.ledger.connection import Ledger
+from models.ledger.queries import city as queries
+from models.ledger.queries import inbox, quarantine
+from models.ledger.sealing import Sealing
+from tasks.texting import PHONE_FIELD
+
+NAME_FIELD = "liaisons.name"
+
+
+async def load_city_into(ledger: Ledger, sealing: Sealing, city: City, liaisons: Path | None) -> int:
+    """Store the city; records parked for an item that is known now wait again. Returns how many do.
+
+    ``liaisons`` is a JSON list of ``{department, section, rank, name, phone|null, valid_from, valid_to}``.
+
+    Raises:
+        ValueError: a published version of the item list was changed without a new version.
+        OSError, KeyError: the liaisons' file cannot be read, or lacks a field.
+    """
+    departments = [
+        queries.DepartmentRow(
+            code=each.code,
+            name=each.name,
+            level=each.level,
+            region=each.region,
+            unit=each.unit,
+            role=each.role,
+            successor=each.successor or None,
+        )
+        for each in city.departments.values()
+    ]
+    sections = [
+        queries.SectionRow(id=f"{each.code}/{section.id}", department_code=each.code, name=section.name)
+        for each in city.departments.values()
+        for section in each.sections
+    ]
+    items = [
+        queries.ItemRow(version=city.catalog.version, code=item.code, body=Jsonb(item.body()))
+        for item in city.catalog.items.values()
+    ]
+    rows = [_liaison(sealing, each) for each in json.loads(liaisons.read_text())] if liaisons else []
+    async with ledger.writing() as conn:
+        await queries.store_departments(conn, departments, sections)
+        await queries.store_catalog(conn, city.catalog.version, city.catalog.sha256, items)
+        await queries.store_liaisons(conn, rows)
+        parked = await inbox.parked_reasons(conn)
+        known = [code for code in (reason.removeprefix("item:") for reason in parked) if _is_listed(city, code)]
+        await quarantine.close_incidents(conn, "unknown_item", known)
+        return await inbox.reopen_parked(conn, [f"item:{code}" for code in known])
+
+
+def _is_listed(city: City, code: str) -> bool:
+    return city.item(code) is not None or city.is_not_applicable(code)
+
+
+def _liaison(sealing: Sealing, person: dict[str, Any]) -> queries.LiaisonRow:
+    section = f"{person['department']}/{person['section'].rpartition('/')[2]}"
+    identity = row_id("liaison", section, str(person["rank"]), person["valid_from"])
+    phone = person["phone"]
+    return queries.LiaisonRow(
+        id=identity,
+        department_code=person["department"],
+        section_id=section,
+        rank=person["rank"],
+        name_sealed=sealing.seal(NAME_FIELD, identity, person["name"].encode()),
+        phone_sealed=sealing.seal(PHONE_FIELD, identity, phone.encode()) if phone else None,
+        phone_index=sealing.index("phone", phone) if phone else None,
+        valid_from=date.fromisoformat(person["valid_from"]),
+        valid_to=date.fromisoformat(person["valid_to"]) if person["valid_to"] else None,
+    )
