@@ -1,0 +1,1 @@
+"""Prefect's server as an outside system: its bulk routes, without its library."""
