@@ -1,4 +1,4 @@
-"""The environment that child programs get: ours, without what would redirect them."""
+"""The environment as programs hand it on: ours, without what would redirect a child."""
 
 import os
 from collections.abc import Mapping
@@ -28,3 +28,15 @@ def child_environment(given: Mapping[str, str], *, runtime_dir: Path) -> dict[st
     kept.update({"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "DO_NOT_TRACK": "1"})
     kept.update(given)
     return kept
+
+
+def given_settings() -> dict[str, str]:
+    """The settings that the person who starts us has given: our variables that are not empty."""
+    return {name: value for name, value in os.environ.items() if name.startswith("SHENGUAN_") and value}
+
+
+def adopt(environment: Mapping[str, str]) -> None:
+    """From now on this process sees what its children see. Before the first import of Prefect."""
+    for name in [name for name in os.environ if name.upper().startswith(("SHENGUAN_", "PREFECT_"))]:
+        del os.environ[name]
+    os.environ.update(environment)

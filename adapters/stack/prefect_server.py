@@ -7,12 +7,12 @@ telemetry.
 
 import secrets
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.stack.processes import Program, Supervisor
 from adapters.stack.ready import answers
+from adapters.stack.secrets import kept_secret
 
 _START_TIMEOUT = 90.0
 
@@ -66,7 +66,7 @@ class PrefectServer:
     @property
     def auth(self) -> str:
         """The shared login ``user:password``, drawn once and kept in ``folder/auth`` (0600)."""
-        return _kept_secret(self.folder / "auth", lambda: f"admin:{secrets.token_urlsafe(18)}")
+        return kept_secret(self.folder / "auth", lambda: f"admin:{secrets.token_urlsafe(18)}")
 
     def client_environment(self) -> dict[str, str]:
         """What a program needs to speak with this server."""
@@ -105,12 +105,18 @@ class PrefectServer:
             grace=8,
         )
 
-    def start(self, supervisor: Supervisor) -> float:
-        """Starts it and waits until it answers; the seconds it took."""
+    def launch(self, supervisor: Supervisor) -> None:
+        """Starts it; ``wait`` says when it answers. Its imports alone take seconds."""
         (self.folder / "prefect").mkdir(parents=True, exist_ok=True)
-        program = self.program()
-        supervisor.start(program)
-        return supervisor.wait_for(program.name, self.is_ready, timeout=_START_TIMEOUT)
+        supervisor.start(self.program())
+
+    def wait(self, supervisor: Supervisor) -> float:
+        """Returns when it answers; the seconds that took.
+
+        Raises:
+            ProgramEnded: it did not start.
+        """
+        return supervisor.wait_for("prefect-server", self.is_ready, timeout=_START_TIMEOUT)
 
     def is_ready(self) -> bool:
         """Whether the server answers and its database does."""
@@ -120,18 +126,4 @@ class PrefectServer:
         """Prefect keeps this key in its own database unless it is given one."""
         from cryptography.fernet import Fernet
 
-        return _kept_secret(
-            self.folder / "prefect" / "encryption-key", lambda: Fernet.generate_key().decode()
-        )
-
-
-def _kept_secret(path: Path, draw: Callable[[], str]) -> str:
-    """The file's one line; drawn and written, readable by its owner only, when it is not there."""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    secret = draw()
-    path.touch(mode=0o600)
-    path.write_text(f"{secret}\n", encoding="utf-8")
-    return secret
+        return kept_secret(self.folder / "prefect" / "encryption-key", lambda: Fernet.generate_key().decode())

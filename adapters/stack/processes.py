@@ -34,6 +34,7 @@ class Program:
     ``restart`` starts it again when it ends by itself, with growing waits of 1 to 30 s.
     ``grace`` is the time in seconds between SIGTERM and SIGKILL. ``last_will`` is not started but
     kept ready, and runs only when we end without having stopped it: kill -9, or out of memory.
+    ``folder`` is where it works, the stack's own when None.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Program:
     restart: bool = False
     grace: float = 8.0
     last_will: bool = False
+    folder: Path | None = None
 
 
 class ProgramEnded(RuntimeError):  # noqa: N818 - named as the finding it is
@@ -122,11 +124,26 @@ class Supervisor:
         """
         begun = time.monotonic()
         while not ready():
-            code = self._running[name].launcher.poll()
-            if code is not None or time.monotonic() - begun > timeout:
+            running = self._running.get(name)
+            code = running.launcher.poll() if running else None
+            if running is None or code is not None or time.monotonic() - begun > timeout:
                 raise ProgramEnded(name, code, self.tail(name))
             time.sleep(0.05)
         return time.monotonic() - begun
+
+    def run(self, program: Program, *, timeout: float) -> float:
+        """Runs a program to its end; the seconds it took.
+
+        Raises:
+            ProgramEnded: it ended with another code than 0, or not in time.
+        """
+        self.start(program)
+        launcher = self._running[program.name].launcher
+        try:
+            seconds = self.wait_for(program.name, lambda: launcher.poll() == 0, timeout=timeout)
+        finally:
+            self.stop(program.name)
+        return seconds
 
     def is_alive(self, name: str) -> bool:
         """Whether the program runs now (not: is ready)."""
@@ -158,6 +175,10 @@ class Supervisor:
                 self._record()
         if running is not None:
             _end(running)
+
+    def closing(self) -> None:
+        """Takes no more programs; those that run go on until ``stop_all``."""
+        self._closing.set()
 
     def stop_all(self) -> None:
         """Ends all, the last started first, and takes no more. A second call does nothing."""
@@ -193,7 +214,7 @@ class Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                cwd=self.folder,
+                cwd=program.folder or self.folder,
                 pass_fds=(self._alive_read,),
                 start_new_session=True,
             )

@@ -1,23 +1,36 @@
 """Whether a local program answers: the questions asked while a stack starts."""
 
 import http.client
+import json
 import socket
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 _PATIENCE = 2.0  # seconds for one question
 
 
-def answers(url: str, *, headers: dict[str, str] | None = None) -> bool:
+def answers(url: str) -> bool:
     """Whether a GET of a loopback address comes back with 2xx now."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
     try:
-        connection.request("GET", parts.path or "/", headers=headers or {})
-        return 200 <= connection.getresponse().status < 300  # noqa: PLR2004 - HTTP's own bounds
-    except (OSError, http.client.HTTPException):
+        status, _ = _call("GET", url, None, {})
+    except OSError:
         return False
-    finally:
-        connection.close()
+    return _is_fine(status)
+
+
+def ask(url: str, *, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+    """The JSON a program of our own answers: to a GET, or with a ``body`` to a POST of its JSON.
+
+    Raises:
+        OSError: it does not answer, or not with 2xx.
+    """
+    raw = None if body is None else json.dumps(body).encode()
+    given = {"Content-Type": "application/json", **(headers or {})}
+    status, content = _call("GET" if raw is None else "POST", url, raw, given)
+    if not _is_fine(status):
+        raise OSError(f"{url}: {status} {content[:300].decode(errors='replace')}")
+    return json.loads(content) if content else None
 
 
 def free_port() -> int:
@@ -40,3 +53,20 @@ def is_port_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def _call(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
+    try:
+        connection.request(method, parts.path or "/", body=body, headers=dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except http.client.HTTPException as error:
+        raise OSError(f"{url}: {type(error).__name__}") from error
+    finally:
+        connection.close()
+
+
+def _is_fine(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 - HTTP's own bounds

@@ -1,0 +1,40 @@
+"""The process worker: it executes what the schedule and people ask for."""
+
+import sys
+from collections.abc import Mapping
+
+from adapters.stack.deploy import WORK_POOL
+from adapters.stack.prefect_server import PrefectServer
+from adapters.stack.processes import Program
+
+_AT_ONCE = 4
+
+
+def worker_program(server: PrefectServer, environment: Mapping[str, str]) -> Program:
+    """A worker of our pool; the runs it starts see ``environment`` too.
+
+    The limit is the worker's own. One of pool, queue or deployment would count the mirrored runs,
+    which stay in a running state for weeks, and Retry would never be picked up.
+    """
+    return Program(
+        "worker",
+        [
+            sys.executable,
+            "-m",
+            "prefect",
+            "worker",
+            "start",
+            f"--pool={WORK_POOL}",
+            "--type=process",
+            f"--limit={_AT_ONCE}",
+            "--name=shenguan-worker",
+        ],
+        {
+            **server.client_environment(),
+            **environment,
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_WORKER_PREFETCH_SECONDS": "5",
+        },
+        restart=True,
+        grace=10,
+    )
