@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from adapters.sandbox.wire import Problem
 
 WINDOW_S = 300
+MOST_NONCE = 128
 _INPUT = re.compile(r'^sig1=(\(("[^"]+"(?: "[^"]+")*)\)((?:;[a-z]+=(?:\d+|"[^"]*"))*))$')
 _PARAMETER = re.compile(r';([a-z]+)=(?:(\d+)|"([^"]*)")')
 _ALGORITHMS = {"hmac-sha256": "sha256", "hmac-sm3": "sm3"}
@@ -55,8 +56,8 @@ class Verifier:
         self._in_window(parameters.get("created", ""), 1)
         nonce = parameters.get("nonce", "")
         algorithm = _ALGORITHMS.get(parameters.get("alg", ""))
-        if not nonce or algorithm is None:
-            raise Problem("signature-invalid", "缺少 nonce，或 alg 不在约定之内")
+        if not 1 <= len(nonce) <= MOST_NONCE or algorithm is None:
+            raise Problem("signature-invalid", "nonce 应为 1–128 字，alg 应在约定之内")
         path, _, query = raw_path.partition("?")
         lines = []
         for name in covered:
