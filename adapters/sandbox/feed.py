@@ -6,9 +6,12 @@ feed file for good, so a cursor means the same after a restart. Seeded by the wo
 * up to 3% of the records are published some business hours after their neighbours;
 * a tenth of the pages begins up to five records before the cursor (a repeat);
 * a fifth of the pages comes shuffled;
-* on the last page one record in fifty is missing when its place is read for the first time
-  (it was committed late). It is there whenever its place is read again, so whoever
-  re-reads from a cursor one page older sees everything.
+* of the newest records on a last page one in a hundred is missing when its place is read for
+  the first time (it was committed late). It is there whenever its place is read again, so
+  whoever re-reads from a cursor one page older sees everything.
+
+The feed file lists records in the order in which a reader meets them, and also those that were
+missing at first: they are owed to whoever reads as the contract says.
 """
 
 import asyncio
@@ -28,6 +31,7 @@ LATE_HOURS = 6
 FRESH = 20
 
 Source = Callable[[], Any]
+_Due = tuple[float, int, str, Source]
 
 
 class Feed:
@@ -43,16 +47,13 @@ class Feed:
         self._disorder = disorder
         self._published: list[bytes] = []
         self._rows: set[str] = set()
-        self._due: list[tuple[float, int, str, Source]] = []
-        self._missed: set[int] = set()
-        self._seen_to = 0
+        self._due: list[_Due] = []
         self._written: asyncio.Future[None] | None = None
 
     def remember(self, line: dict[str, Any]) -> None:
         """Take back one line of the feed file, in the file's order."""
         self._published.append(written_record(line["record"]))
         self._rows.add(line["row"])
-        self._seen_to = len(self._published)
 
     def knows(self, row: str) -> bool:
         """Whether the row was published already."""
@@ -96,26 +97,22 @@ class Feed:
         first = start
         if limit > FRESH and draw.random() < 0.1 * self._disorder:
             first = max(0, start - draw.randint(1, 5))
-        await self._publish(first + limit)
+        missing = await self._publish(first + limit)
         end = min(first + limit, len(self._published))
         more = len(self._published) > end or self._is_due()
-        places = list(range(first, end))
-        if not more:
-            places = [place for place in places if not self._is_missed(place, end)]
-        self._seen_to = max(self._seen_to, end)
-        if draw.random() < 0.2 * self._disorder:
-            draw.shuffle(places)
-        items = b",".join(self._published[place] for place in places)
+        items = b",".join(self._published[first : end - missing])
         tail = json.dumps({"next_cursor": self._cursor(end), "has_more": more}, separators=(",", ":"))
         return b'{"items":[' + items + b"]," + tail[1:].encode()
 
-    async def _publish(self, until: int) -> None:
+    async def _publish(self, until: int) -> int:
+        """Give places to what is due, up to this place; how many of the last are missing at first."""
         now = self._clock.timestamp()
+        taken: list[_Due] = []
+        while len(self._published) + len(taken) < until and self._due and self._due[0][0] <= now:
+            taken.append(heapq.heappop(self._due))
+        missing = self._disarrange(taken)
         lines = []
-        taken = []
-        while len(self._published) < until and self._due and self._due[0][0] <= now:
-            entry = heapq.heappop(self._due)
-            taken.append(entry)
+        for entry in taken:
             record = written_record(entry[3]())
             self._published.append(record)
             head = {"feed": self.name, "published_at": written(self._clock.now()), "row": entry[2]}
@@ -124,7 +121,7 @@ class Feed:
         if lines:
             self._written = self._journal.append(lines)
         if self._written is None:
-            return
+            return 0
         try:
             # another reader's page may wait for the same lines
             await asyncio.shield(self._written)
@@ -134,17 +131,23 @@ class Feed:
             for entry in taken:
                 heapq.heappush(self._due, entry)
             raise Problem("not-processed", "供数文件无法写入") from None
+        return missing
+
+    def _disarrange(self, taken: list[_Due]) -> int:
+        """Put the page's new records into the order they come in; how many at the end are missing."""
+        draw = self._draw("order", len(self._published))
+        if draw.random() < 0.2 * self._disorder:
+            draw.shuffle(taken)
+        if self._is_due():
+            return 0
+        newest = taken[-FRESH:]
+        late = [entry for entry in newest if draw.random() < 0.01 * self._disorder]
+        if late:
+            taken[-FRESH:] = [entry for entry in newest if entry not in late] + late
+        return len(late)
 
     def _is_due(self) -> bool:
         return bool(self._due) and self._due[0][0] <= self._clock.timestamp()
-
-    def _is_missed(self, place: int, end: int) -> bool:
-        if place < self._seen_to or place < end - FRESH or place in self._missed:
-            return False
-        if self._draw("missed", place).random() >= 0.02 * self._disorder:
-            return False
-        self._missed.add(place)
-        return True
 
     def _draw(self, *what: Any) -> random.Random:
         return random.Random(f"{self._seed}|{self.name}|{what}")
