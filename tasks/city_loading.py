@@ -1,8 +1,7 @@
 """Bring the city's files into the ledger: departments, sections, the item list's version, liaisons."""
 
-import json
+from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -18,14 +17,16 @@ from tasks.texting import PHONE_FIELD
 NAME_FIELD = "liaisons.name"
 
 
-async def load_city_into(ledger: Ledger, sealing: Sealing, city: City, liaisons: Path | None) -> int:
+async def load_city_into(
+    ledger: Ledger, sealing: Sealing, city: City, liaisons: Sequence[dict[str, Any]]
+) -> int:
     """Store the city; records parked for an item that is known now wait again. Returns how many do.
 
-    ``liaisons`` is a JSON list of ``{department, section, rank, name, phone|null, valid_from, valid_to}``.
+    Each liaison is ``{id, department, section, rank, name, phone|null, valid_from, valid_to}``.
 
     Raises:
         ValueError: a published version of the item list was changed without a new version.
-        OSError, KeyError: the liaisons' file cannot be read, or lacks a field.
+        KeyError: a liaison lacks a field.
     """
     departments = [
         queries.DepartmentRow(
@@ -48,13 +49,15 @@ async def load_city_into(ledger: Ledger, sealing: Sealing, city: City, liaisons:
         queries.ItemRow(version=city.catalog.version, code=item.code, body=Jsonb(item.body()))
         for item in city.catalog.items.values()
     ]
-    rows = [_liaison(sealing, each) for each in json.loads(liaisons.read_text())] if liaisons else []
+    rows = [_liaison(sealing, each) for each in liaisons]
     async with ledger.writing() as conn:
         await queries.store_departments(conn, departments, sections)
         await queries.store_catalog(conn, city.catalog.version, city.catalog.sha256, items)
         await queries.store_liaisons(conn, rows)
         parked = await inbox.parked_reasons(conn)
-        known = [code for code in (reason.removeprefix("item:") for reason in parked) if _is_listed(city, code)]
+        known = [
+            code for code in (reason.removeprefix("item:") for reason in parked) if _is_listed(city, code)
+        ]
         await quarantine.close_incidents(conn, "unknown_item", known)
         return await inbox.reopen_parked(conn, [f"item:{code}" for code in known])
 
@@ -69,6 +72,7 @@ def _liaison(sealing: Sealing, person: dict[str, Any]) -> queries.LiaisonRow:
     phone = person["phone"]
     return queries.LiaisonRow(
         id=identity,
+        number=person["id"],
         department_code=person["department"],
         section_id=section,
         rank=person["rank"],

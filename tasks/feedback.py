@@ -25,7 +25,7 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, feedback, handovers, inbox
 from models.ledger.sealing import Sealing
 from tasks.in_front import Problem, in_front_of_a_person
-from tasks.planning import PLATFORM, Owed, owed_return, plan
+from tasks.planning import Owed, owed_return, plan
 from tasks.reporting import Report, owed_penalty, remember_reports
 from tasks.supervised import Felt, feel
 from tasks.turns import Read, begin_turn, read_waiting
@@ -64,7 +64,7 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
     matches = await _match(conn, sealing, [each.record for each in fresh])
     good: list[tuple[_Read, _Match]] = []
     for each, match in zip(fresh, matches, strict=True):
-        problem = _problem(each, match)
+        problem = _problem(city, each, match)
         if problem is not None:
             problems.append(problem)
         else:
@@ -146,10 +146,11 @@ def _with_handovers(
     return _Match(match.by, match.case, match.licence_id, mine)
 
 
-def _problem(read: _Read, match: _Match) -> Problem | None:
+def _problem(city: City, read: _Read, match: _Match) -> Problem | None:
     record = read.record
     if record.kind == POLICY:
-        return None
+        message = "政策变动没有对应的审批部门，请核对监管事项后处理"
+        return None if _hearers(city, record, match.case) else Problem(read.row, "no-approver", message)
     if match.case is None:
         return Problem(read.row, "orphan", "反馈没有对应的办件、许可或当事人事项，请核对后归档或补录")
     if not match.handovers and match.by in {"case", "receipt"} and match.case["mode"] in {"live", "trial"}:
@@ -223,8 +224,7 @@ async def _tell(
             continue
         item = city.item(case["item_code"]) if case else None
         if record.abnormal or (item is not None and item.return_normal):
-            department = case["approval_department"] if case else PLATFORM
-            owed.append(_returned(record, case, department))
+            owed += [_returned(record, case, department) for department in _hearers(city, record, case)]
         ours = item is None or item.reporter == "us"
         if (
             record.kind == PENALTY
@@ -236,6 +236,25 @@ async def _tell(
             reports += [report] if report else []
     planned = await plan(conn, sealing, [*owed, *(report.owed for report in reports)], business_now=now)
     await remember_reports(conn, reports, planned)
+
+
+def _hearers(city: City, record: FeedbackRecord, case: dict[str, Any] | None) -> list[str]:
+    """The approving departments a result concerns: its case's, else those whose items it supervises."""
+    if case is not None:
+        codes = {case["approval_department"]}
+    elif record.item_code is not None and (item := city.item(record.item_code)) is not None:
+        codes = {item.approval_department}
+    else:
+        sender = city.successor_of(record.department)
+        codes = {
+            item.approval_department
+            for item in city.catalog.items.values()
+            for duty in item.duties
+            if sender is not None and (duty.department == sender.code or duty.unit == sender.unit)
+            if record.supervision_item in {None, duty.supervision_item}
+        }
+    heirs = {code: city.successor_of(code) for code in codes}
+    return sorted({heir.code if heir else code for code, heir in heirs.items()})
 
 
 def _returned(record: FeedbackRecord, case: dict[str, Any] | None, department: str) -> Owed:

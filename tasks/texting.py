@@ -41,10 +41,10 @@ class TextRules:
 
 @dataclass(slots=True)
 class _Phone:
-    """One phone with the news for it; it may belong to liaisons of several sections."""
+    """One phone with the news for it and whom each is for; it may serve several sections."""
 
     liaison: dict[str, Any]
-    news: list[dict[str, Any]] = field(default_factory=list)
+    news: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     sections: list[str] = field(default_factory=list)
 
 
@@ -78,7 +78,7 @@ def _by_phone(
             nobody.append(row)
             continue
         phone = phones.setdefault(reachable["phone_index"], _Phone(reachable))
-        phone.news.append(row)
+        phone.news.append((row, reachable["number"]))
         if reachable["section_name"] not in phone.sections:
             phone.sections.append(reachable["section_name"])
     return phones, nobody
@@ -91,13 +91,13 @@ async def _plan(
     last = await texts.last_texts(conn, list(phones), day)
     rows, details, folds = [], [], []
     for index, phone in phones.items():
-        urgent = any(row["urgent"] for row in phone.news)
+        urgent = any(row["urgent"] for row, _ in phone.news)
         if not _may_go(last.get(index), rules, now, urgent=urgent):
             continue
         key = f"{index.hex()[:24]}|{day}|{last[index]['today'] + 1}"
         identity = own_id(Channel.SMS, key, 1)
         text = text_for(
-            [News(row["item_name"], row["stage"]) for row in phone.news],
+            [News(row["item_name"], row["stage"]) for row, _ in phone.news],
             section="、".join(phone.sections),
             reference=identity[2:10],
             one=city.templates["one"],
@@ -134,10 +134,10 @@ async def _plan(
                 text_sha256=digest,
             )
         )
-        folds += [(row["push_own_id"], identity) for row in phone.news]
+        folds += [(row["push_own_id"], identity, who) for row, who in phone.news]
     new = await effects.plan(conn, rows)
     await texts.add_texts(conn, [each for each in details if each.own_id in new])
-    await texts.fold(conn, [(push, sms) for push, sms in folds if sms in new])
+    await texts.fold(conn, [fold for fold in folds if fold[1] in new])
     return len(new)
 
 

@@ -71,6 +71,7 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "superseded": "被新版替代",
         "delivered": "送达",
         "undelivered": "未送达",
+        "asked_again": "人工重试",
     },
     "licence": {
         "changed": "变更",

@@ -3,7 +3,8 @@
 ``planned → leased → intent → accepted | planned again | refused | unknown``. The intent is
 committed before the call. *Not done* needs proof; *refused* is their documented final no; all
 else after the first byte is *unknown*. A repeat that was proven not done proves nothing about
-the call before it: such an effect returns to *unknown*, never to *planned*.
+the call before it: such an effect is marked *doubtful* when it is leased, and goes back to
+*unknown*, never to *planned*, whether its lease is given back or its repeat was not done.
 """
 
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ class EffectEvent(StrEnum):
     SUPERSEDED = "superseded"
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
+    ASKED_AGAIN = "asked_again"
 
 
 _S, _E = EffectState, EffectEvent
@@ -81,6 +83,8 @@ TRANSITIONS: Mapping[tuple[EffectState, EffectEvent], EffectState] = {
     (_S.HELD, _E.ACCEPTED): _S.ACCEPTED,  # 迟到的证明
     (_S.HELD, _E.DELIVERED): _S.DELIVERED,
     (_S.HELD, _E.UNDELIVERED): _S.UNDELIVERED,
+    (_S.HELD, _E.ASKED_AGAIN): _S.PLANNED,  # 仅限对方按编号去重的通道
+    (_S.REFUSED, _E.ASKED_AGAIN): _S.PLANNED,  # 对方未存，经人确认后以同一编号再试
     (_S.HELD, _E.SUPERSEDED): _S.SUPERSEDED,  # 内容已并入下一条
     (_S.REFUSED, _E.SUPERSEDED): _S.SUPERSEDED,  # 更正后的版本已另行报送
     (_S.ACCEPTED, _E.DELIVERED): _S.DELIVERED,

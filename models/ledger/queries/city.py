@@ -39,6 +39,7 @@ class LiaisonRow:
     """A liaison in office from a day on; name and phone sealed."""
 
     id: UUID
+    number: str
     department_code: str
     section_id: str
     rank: int
@@ -109,7 +110,8 @@ async def store_liaisons(conn: Conn, rows: Sequence[LiaisonRow]) -> None:
         conn,
         Liaison,
         rows,
-        conflict="(section_id, rank, valid_from) DO UPDATE SET name_sealed = EXCLUDED.name_sealed,"
+        conflict="(section_id, rank, valid_from) DO UPDATE SET number = EXCLUDED.number,"
+        " name_sealed = EXCLUDED.name_sealed,"
         " phone_sealed = EXCLUDED.phone_sealed, phone_index = EXCLUDED.phone_index,"
         " valid_to = EXCLUDED.valid_to",
     )

@@ -296,6 +296,21 @@ async def withdraw_planned(conn: Conn, case_ids: Sequence[UUID], reason: str) ->
     )
 
 
+async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Plan what was refused of these cases once more, and what was held where the receiver knows our ids.
+
+    They stored nothing under these ids, or will know them again, so the same id goes. Never a held text.
+    """
+    cursor = await conn.execute(
+        "UPDATE effects SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
+        " reason = 'asked_again', owner = NULL, due_at = NULL, deaths = 0, not_before = clock_timestamp()"
+        " WHERE case_id = ANY(%s) AND channel <> 'sms' AND state IN ('refused', 'held')"
+        " AND decided_at IS NULL RETURNING own_id, case_id, state",
+        (list(case_ids),),
+    )
+    return await cursor.fetchall()
+
+
 async def due_count(conn: Conn, business_now: datetime) -> int:
     """How many effects could go now or are on their way."""
     cursor = await conn.execute(

@@ -93,13 +93,14 @@ async def add_texts(conn: Conn, rows: Sequence[NewText]) -> None:
     await insert(conn, SmsText, rows)
 
 
-async def fold(conn: Conn, folded: Sequence[tuple[str, str]]) -> None:
-    """Write (push own id, text's own id): this text carries that news."""
+async def fold(conn: Conn, folded: Sequence[tuple[str, str, str]]) -> None:
+    """Write (push own id, text's own id, liaison's number): this text carries that news to that person."""
     if folded:
         await conn.execute(
-            "UPDATE sms_news n SET state = 'folded', sms_own_id = f.sms, owner = NULL, due_at = NULL"
-            " FROM unnest(%s::text[], %s::text[]) f (push, sms) WHERE n.push_own_id = f.push",
-            arrays(folded, 2),
+            "UPDATE sms_news n SET state = 'folded', sms_own_id = f.sms, liaison = f.liaison,"
+            " owner = NULL, due_at = NULL FROM unnest(%s::text[], %s::text[], %s::text[])"
+            " f (push, sms, liaison) WHERE n.push_own_id = f.push",
+            arrays(folded, 3),
         )
 
 

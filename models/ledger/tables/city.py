@@ -48,6 +48,7 @@ class Liaison(SQLModel, table=True):
     )
 
     id: UUID = Field(primary_key=True)
+    number: str
     department_code: str = Field(foreign_key="departments.code")
     section_id: str = Field(foreign_key="sections.id")
     rank: int

@@ -155,6 +155,7 @@ class SmsNews(SQLModel, table=True):
     urgent: bool
     state: str
     sms_own_id: str | None = None
+    liaison: str | None = None
     owner: str | None = None
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
     business_at: datetime = Field(sa_type=Timestamp)

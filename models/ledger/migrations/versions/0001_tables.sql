@@ -372,6 +372,7 @@ CREATE TABLE sms_news (
     urgent BOOLEAN NOT NULL,
     state VARCHAR NOT NULL,
     sms_own_id VARCHAR,
+    liaison VARCHAR,
     owner VARCHAR,
     due_at TIMESTAMP WITH TIME ZONE,
     business_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -411,6 +412,7 @@ CREATE INDEX ix_feedback_handovers_handover ON feedback_handovers (handover_id);
 
 CREATE TABLE liaisons (
     id UUID NOT NULL,
+    number VARCHAR NOT NULL,
     department_code VARCHAR NOT NULL,
     section_id VARCHAR NOT NULL,
     rank INTEGER NOT NULL,
