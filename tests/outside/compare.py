@@ -22,14 +22,12 @@ re-read after a kill, so two records published close together may be read in eit
 acceptance is a *must* only when a record in status 30 had to be seen as the newest: nothing newer
 that ends the stage was published before it, nor within ``--window`` seconds after it (of the feed's
 own clock; a day of business by default: what one poll may read together). Else it *may* be there.
-Where
-a harness kills readers, a record may be read again late: with ``--reread`` (seconds, 0 by default) up
-to five, or one in ten, of the acceptances followed that soon may be missing; when more are, every one
-counts. So a correct system never gets a count, and acceptances switched off always show. A
-completion is owed likewise: only a withdrawal or a retracted result published close by excuses it.
-Any content that was ever stored
-must be that of some served version; the last one that of the newest version, wherever the order
-is beyond doubt. A case whose newest version withdraws it owes a recall to each department that
+Where a harness kills readers, a record may be read again late: with ``--reread`` (seconds, 0 by
+default) up to five, or one in ten, of the acceptances followed that soon may be missing; when more
+are, every one counts. So a correct system never gets a count, and acceptances switched off always
+show. A completion is owed likewise: only a withdrawal or a retracted result published close by
+excuses it. Any content that was ever stored must be that of some served version; the last one that
+of the newest version, wherever the order is beyond doubt. A case whose newest version withdraws it owes a recall to each department that
 holds a push of it, and excuses pushes superseded before they left; a reinstated one may owe again.
 
 Doubt is given to the record, never to the system as a whole: a *malformed* record owes nothing but

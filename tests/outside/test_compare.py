@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "made")]
 
 import compare  # noqa: E402
 import lawful_turns as lawful  # noqa: E402
