@@ -27,8 +27,9 @@ default) up to five, or one in ten, of the acceptances followed that soon may be
 are, every one counts. So a correct system never gets a count, and acceptances switched off always
 show. A completion is owed likewise: only a withdrawal or a retracted result published close by
 excuses it. Any content that was ever stored must be that of some served version; the last one that
-of the newest version, wherever the order is beyond doubt. A case whose newest version withdraws it owes a recall to each department that
-holds a push of it, and excuses pushes superseded before they left; a reinstated one may owe again.
+of the newest version, wherever the order is beyond doubt. A case whose newest version withdraws it
+owes a recall to each department that holds a push of it, and excuses pushes superseded before they
+left; a reinstated one may owe again.
 
 Doubt is given to the record, never to the system as a whole: a *malformed* record owes nothing but
 a quarantine row; a *doubtful* one (broken check digit, odd region, strange characters) is excused by
