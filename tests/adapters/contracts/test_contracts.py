@@ -1,6 +1,7 @@
 """The contracts are valid OpenAPI, and the simulators serve exactly what stands in them."""
 
 import base64
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -31,8 +32,9 @@ FOLDER = Path(__file__).parents[3] / "adapters" / "contracts"
 NAMES = ("platform.v1", "credit.v1", "sms-yunmas")
 
 
+@functools.cache
 def contract(name):
-    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return yaml.load((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader)
 
 
 def schema(name, part):

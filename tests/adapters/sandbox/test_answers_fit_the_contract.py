@@ -1,6 +1,7 @@
 """What the simulators really answer fits the schemas of the contracts."""
 
 import base64
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -12,8 +13,13 @@ from jsonschema import Draft202012Validator
 FOLDER = Path(__file__).parents[3] / "adapters" / "contracts"
 
 
+@functools.cache
+def contract(name):
+    return yaml.load((FOLDER / f"{name}.yaml").read_text(), yaml.CSafeLoader)
+
+
 def fits(name, part, value):
-    document = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    document = contract(name)
     whole = {"$ref": f"#/components/schemas/{part}", "components": document["components"]}
     found = [f"{list(e.absolute_path)} {e.message}" for e in Draft202012Validator(whole).iter_errors(value)]
     assert found == []
