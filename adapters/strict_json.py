@@ -119,4 +119,5 @@ def _cut(raw: bytes, most: int) -> tuple[int, int, list[_Piece]]:
             begun, deepest = end, depth
             if len(pieces) >= most:
                 raise NotStrict("too-many-items")
-    raise NotStrict("not-json" if opened >= 0 else "wrong-shape")
+    read(raw)  # names what is no JSON at all
+    raise NotStrict("wrong-shape")
