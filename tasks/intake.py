@@ -78,7 +78,10 @@ async def take_in(
     *,
     reread_after: timedelta = timedelta(seconds=30),
 ) -> TakenIn:
-    """Read the feed to its end, and again from an older place when that is due.
+    """Read the feed to its end, beginning where the reading before this one began.
+
+    So every record's place is read at least twice: one that slipped behind the cursor is found by the
+    next reading, and one that slips in late by the longer second reading every ``reread_after``.
 
     Raises:
         NotDone, Throttled, Unreadable: the source cannot be read now; what was read is kept.
@@ -86,27 +89,25 @@ async def take_in(
     """
     async with ledger.reading() as conn:
         mark = await watermarks.read(conn, feed.source, feed.name)
-    begun_at = mark["cursor"]
-    taken = await _read_on(ledger, sealing, fetch, feed, begun_at)
+    head = mark["cursor"]
     due = mark["trailing_at"] is None or mark["trailing_at"] < datetime.now(UTC) - reread_after
-    if due and begun_at is not None:
-        taken += await _read_on(ledger, sealing, fetch, feed, mark["trailing_cursor"], moves=False)
-    if due:
-        async with ledger.writing() as conn:
-            await watermarks.trail(conn, feed.source, feed.name, begun_at)
+    begin = mark["trailing_cursor"] if due else mark["previous_cursor"]
+    taken = await _read_on(ledger, sealing, fetch, feed, begin)
+    async with ledger.writing() as conn:
+        await watermarks.follow(conn, feed.source, feed.name, head)
+        if due:
+            await watermarks.trail(conn, feed.source, feed.name, mark["previous_cursor"])
     if taken.new or taken.secret:
         log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, secret=taken.secret)
     return taken
 
 
-async def _read_on(
-    ledger: Ledger, sealing: Sealing, fetch: Fetch, feed: Feed, cursor: str | None, *, moves: bool = True
-) -> TakenIn:
+async def _read_on(ledger: Ledger, sealing: Sealing, fetch: Fetch, feed: Feed, cursor: str | None) -> TakenIn:
     taken = TakenIn()
     while True:
         page = await fetch(cursor)
         arrivals = [Arrival(item) for item in page.items]
-        taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor if moves else None)
+        taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
         if not page.has_more or page.next_cursor == cursor:
             return taken
         cursor = page.next_cursor

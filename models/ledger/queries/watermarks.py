@@ -6,13 +6,14 @@ from models.ledger.bulk import Conn
 
 
 async def read(conn: Conn, source: str, feed: str) -> dict[str, Any]:
-    """cursor, trailing_cursor (an older place to read again from) and trailing_at; None at first."""
+    """cursor, previous_cursor and trailing_cursor (older places), trailing_at; all None at first."""
     cursor = await conn.execute(
-        "SELECT cursor, trailing_cursor, trailing_at FROM watermarks WHERE source = %s AND feed = %s",
+        "SELECT cursor, previous_cursor, trailing_cursor, trailing_at FROM watermarks"
+        " WHERE source = %s AND feed = %s",
         (source, feed),
     )
     row = await cursor.fetchone()
-    return row or {"cursor": None, "trailing_cursor": None, "trailing_at": None}
+    return row or {"cursor": None, "previous_cursor": None, "trailing_cursor": None, "trailing_at": None}
 
 
 async def move(conn: Conn, source: str, feed: str, to: str, *, repeats: int = 0) -> None:
@@ -25,8 +26,15 @@ async def move(conn: Conn, source: str, feed: str, to: str, *, repeats: int = 0)
     )
 
 
+async def follow(conn: Conn, source: str, feed: str, previous: str | None) -> None:
+    """The reading is over; the next one begins where this one's new part began."""
+    await conn.execute(
+        "UPDATE watermarks SET previous_cursor = %s WHERE source = %s AND feed = %s", (previous, source, feed)
+    )
+
+
 async def trail(conn: Conn, source: str, feed: str, to: str | None) -> None:
-    """Remember where the next second reading begins."""
+    """Remember where the next long second reading begins."""
     await conn.execute(
         "UPDATE watermarks SET trailing_cursor = %s, trailing_at = clock_timestamp()"
         " WHERE source = %s AND feed = %s",

@@ -99,13 +99,17 @@ class RefusedSecret(SQLModel, table=True):
 
 
 class Watermark(SQLModel, table=True):
-    """How far a feed was read, and an older place to read again from, since pages shift."""
+    """How far a feed was read, and older places to read again from, since pages shift.
+
+    Every reading begins where the one before began; now and then one begins at ``trailing_cursor``.
+    """
 
     __tablename__ = "watermarks"
 
     source: str = Field(primary_key=True)
     feed: str = Field(primary_key=True)
     cursor: str | None = None
+    previous_cursor: str | None = None
     trailing_cursor: str | None = None
     trailing_at: datetime | None = Field(default=None, sa_type=Timestamp)
     moved_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs={"server_default": text("now()")})

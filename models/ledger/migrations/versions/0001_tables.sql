@@ -251,6 +251,7 @@ CREATE TABLE watermarks (
     source VARCHAR NOT NULL,
     feed VARCHAR NOT NULL,
     cursor VARCHAR,
+    previous_cursor VARCHAR,
     trailing_cursor VARCHAR,
     trailing_at TIMESTAMP WITH TIME ZONE,
     moved_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
