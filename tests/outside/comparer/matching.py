@@ -58,7 +58,7 @@ def _settle(one: News, found: list[Case], pushed: dict[str, set[str]], city: Cit
         one.sure = False
         return
     theirs = set().union(*(pushed.get(case.case_no, set()) for case in found))
-    one.stray = record["kind"] != "policy" and not senders & theirs and one.case.fate == "live"
+    one.stray = record["kind"] not in {"read", "policy"} and not senders & theirs and one.case.fate == "live"
     certain = (
         one.case.fate in {"live", "trial"}
         and senders <= theirs

@@ -86,10 +86,10 @@ def owed_pushes(cases: Iterable[Case], city: City, patience: Patience, held: set
         for duty in case.item.get("duty", []):
             supervised = str(duty.get("supervision_item"))
             routes = [(r, city.route(duty, r.record)) for r in case.records if not r.withdrawn]
+            routed[case.case_no] |= {route.department for _, route in routes if route.department}
             for stage in STAGES:
                 for push in _of_stage(case, stage, supervised, routes, patience):
                     owed.setdefault(str(push.key), push)
-                    routed[case.case_no].add(push.key.department)
             if not routes:
                 continue
             newest = max(routes, key=lambda pair: pair[0].version)[1]
