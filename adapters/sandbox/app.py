@@ -46,7 +46,7 @@ class Simulator:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.clock = BusinessClock()
+        self.clock = BusinessClock.kept_in(options.ledger.with_name(f"{options.ledger.stem}.clock.json"))
         self.script = Script()
         self.verifier = Verifier(options.keys)
         self.journal = Journal(options.ledger, durable=not options.light)

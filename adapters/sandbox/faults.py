@@ -1,4 +1,20 @@
-"""The fault script: which requests go wrong, and how often each rule really struck."""
+"""The fault script: which requests go wrong, and how often each rule really struck.
+
+`POST /_sim/faults` takes a list of rules and replaces the old ones; the first that strikes decides:
+`{"match": {"method", "path_regex", "target"}, "do": {"kind", …}, "after": 0, "times": null,
+"probability": 1, "seed": 0}`. ``target`` is looked for as text in the body (in what the Base64 holds,
+for SMS); ``after`` lets so many matches pass, ``times`` ends it. Kinds and their options:
+
+* nothing is stored: `status` (status, code, retry_after; without code an HTML page),
+  `before_reset`, `before_close`, `before_hang` (seconds);
+* stored, then no whole answer: `store_then_hang` (seconds), `store_then_reset`,
+  `store_then_close`, `store_then_half`;
+* stored, then an answer that cannot be used: `late` (seconds), `drip` (seconds a byte), `gbk`,
+  `half_json`, `nan`, `deep` (depth), `many` (items), `huge` (bytes), `gzip_bomb` (bytes),
+  `html200` (stored only with `"store": true`);
+* state reports of SMS: `no_receipt`, `late_receipt` (seconds), `early_receipt` (before the answer),
+  `double_receipt`, `unknown_receipt` (one more, for a group nobody knows).
+"""
 
 import random
 import re

@@ -66,6 +66,8 @@ def test_only_what_is_due_by_the_business_clock_is_shown(simulator, world):
     assert numbers(items) == [12, 13]
     sim.stop()
     sim.start()
+    # it kept its clock: with the machine's it would show all its world at once
+    assert read(sim, cursors[-1])[0] == []
     sim.clock("2026-03-01T15:30:00+08:00")
     items, _, _ = read(sim, cursors[-1])
     assert numbers(items) == [14, 15]
