@@ -32,7 +32,7 @@ def read(raw: bytes) -> Any:
     Raises:
         NotStrict: with the rule they break.
     """
-    if max((depth for *_, depth in _walk(raw)), default=0) > DEPTH_LIMIT:
+    if any(depth > DEPTH_LIMIT for *_, depth in _walk(raw)):
         raise NotStrict("too-deep")
     return _loads(raw)
 
@@ -106,6 +106,8 @@ def _cut(raw: bytes, most: int) -> tuple[int, int, list[_Piece]]:
     for token, start, end, depth in _walk(raw):
         deepest = max(deepest, depth)
         if opened < 0:
+            if depth > DEPTH_LIMIT:
+                raise NotStrict("too-deep")
             if token == b"[" and depth == _IN_ITEMS and last == b'"items"':
                 opened = begun = end
                 deepest = depth

@@ -139,18 +139,20 @@ class Transport:
 
     async def _answer(self, request: httpcore2.Request, max_bytes: int) -> Answer:
         response = await self._pool.handle_async_request(request)
+        headers = {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers}
+        packed = headers.get("content-encoding", "identity").strip().lower() != "identity"
+        most, rule = (KEPT_BYTES, "content-encoding") if packed else (max_bytes, "too-large")
         body = bytearray()
         try:
             async with aclosing(response.aiter_stream()) as chunks:
                 async for chunk in chunks:
                     body += chunk
-                    if len(body) > max_bytes:
-                        raise Unreadable(self.target, "too-large", bytes(body[:KEPT_BYTES]))
+                    if len(body) > most:
+                        break
         finally:
             await response.aclose()
-        headers = {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers}
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise Unreadable(self.target, "content-encoding", bytes(body[:KEPT_BYTES]))
+        if packed or len(body) > most:
+            raise Unreadable(self.target, rule, bytes(body[:KEPT_BYTES]))
         return Answer(response.status, headers, bytes(body))
 
 
