@@ -147,11 +147,19 @@ def _is_secret(feed: Feed, item: RawItem) -> bool:
 
 
 def _key(feed: Feed, item: RawItem) -> str:
-    """The record's own number, or where it has none that can be kept, the hash of its bytes."""
-    number = item.value.get(feed.key_field) if isinstance(item.value, dict) else None
+    """The record's own number, or where it has none that can be kept, the hash of its bytes.
+
+    A record that cannot be read as a whole is still known by the number that stands in its bytes.
+    """
+    number = item.value.get(feed.key_field) if isinstance(item.value, dict) else _glimpse(feed, item.raw)
     if isinstance(number, str) and 0 < len(number) <= NUMBER_LIMIT and number.isprintable():
         return number
     return f"无编号-{sha256_hex(item.raw)[:12]}"
+
+
+def _glimpse(feed: Feed, raw: bytes) -> str | None:
+    found = re.search(rb'"%s"\s*:\s*"([^"\\]{1,256})"' % feed.key_field.encode(), raw)
+    return found[1].decode("utf-8", "replace") if found else None
 
 
 def _row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
