@@ -153,6 +153,12 @@ class Settings(BaseSettings):
         None,
         validation_alias="PREFECT_API_URL",
     )
+    prefect_api_auth: SecretStr | None = _said(
+        "Prefect 登录口令（user:password）",
+        "Prefect's shared login.",
+        None,
+        validation_alias="PREFECT_API_AUTH_STRING",
+    )
 
     @field_validator("lease_s")
     @classmethod

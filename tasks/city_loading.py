@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from config.city import City
 from models.domain.keys import row_id
 from models.ledger.connection import Ledger
@@ -46,7 +44,7 @@ async def load_city_into(
         for section in each.sections
     ]
     items = [
-        queries.ItemRow(version=city.catalog.version, code=item.code, body=Jsonb(item.body()))
+        queries.ItemRow(version=city.catalog.version, code=item.code, body=item.body())
         for item in city.catalog.items.values()
     ]
     rows = [_liaison(sealing, each) for each in liaisons]

@@ -14,6 +14,7 @@ from adapters.values import Page
 from models.domain.errors import NotDone, Unreadable
 from tasks import (
     admission,
+    again,
     claiming,
     credit,
     dispatch,
@@ -210,6 +211,19 @@ async def settle(services: Services) -> Counts:
 async def recover(services: Services) -> Counts:
     """接续中断的发送."""
     return {"recovered": await dispatch.recover(services.ledger, services.calendar)}
+
+
+async def ask_again(services: Services, case_ids: Sequence[UUID]) -> Counts:
+    """再试被拒事项."""
+    return {"asked": await again.ask_again(services.ledger, case_ids)}
+
+
+async def send_for_cases(services: Services, case_ids: Sequence[UUID]) -> Counts:
+    """执行这些办件的到期事项."""
+    counts: Counter[str] = Counter()
+    for send in (send_pushes, send_recalls, send_returns, send_reports):
+        counts.update(await send(services, case_ids))
+    return dict(counts)
 
 
 EVERY_STEP: tuple[Step, ...] = (

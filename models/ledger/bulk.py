@@ -5,6 +5,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
@@ -28,8 +29,13 @@ async def insert(
         return []
     names = tuple(field.name for field in fields(rows[0]))
     sql = _insert_sql(table.__table__, names, conflict, returning)  # type: ignore[attr-defined]
-    cursor = await conn.execute(sql, [[getattr(row, name) for row in rows] for name in names])
+    columns = [[_adapted(getattr(row, name)) for row in rows] for name in names]
+    cursor = await conn.execute(sql, columns)
     return await cursor.fetchall() if returning else []
+
+
+def _adapted(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, dict) else value
 
 
 def arrays(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -6,8 +6,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from models.ledger.bulk import Conn, insert
 from models.ledger.tables.city import CatalogItem, Department, Liaison, Section
 
@@ -56,7 +54,7 @@ class ItemRow:
 
     version: str
     code: str
-    body: Jsonb
+    body: dict[str, Any]
 
 
 async def store_departments(

@@ -311,6 +311,16 @@ async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]
     return await cursor.fetchall()
 
 
+async def stopped_count(conn: Conn) -> int:
+    """How many effects stand in front of a person."""
+    cursor = await conn.execute(
+        "SELECT count(*) AS n FROM effects WHERE state IN ('held', 'refused') AND decided_at IS NULL"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
 async def due_count(conn: Conn, business_now: datetime) -> int:
     """How many effects could go now or are on their way."""
     cursor = await conn.execute(

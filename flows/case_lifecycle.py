@@ -1,0 +1,22 @@
+"""One case: every step that is due, safe to repeat. The UI's own Retry runs this."""
+
+from prefect import flow
+from pydantic import Field
+
+from tasks import prefect_tasks as steps
+from tasks.cases import find_case
+from tasks.composition import current, open_services
+
+
+@flow(name="办件全周期", persist_result=False)
+async def case_lifecycle(case_no: str = Field(title="办件编号", max_length=64)) -> None:
+    """Try again what was refused of this case, carry out what is due, close what can be closed."""
+    async with open_services():
+        case_id = await find_case(current().ledger, case_no)
+        await steps.recover()
+        await steps.ask_again(case_id)
+        await steps.send_for_case(case_id)
+        await steps.claim()
+        await steps.tell_liaisons()
+        await steps.close_observed()
+        await steps.settle()

@@ -1,0 +1,26 @@
+"""The command line. What is heavy is imported inside the commands: Prefect's import alone costs seconds."""
+
+import typer
+
+from flows import cli_city, cli_run
+
+app = typer.Typer(
+    name="shenguan",
+    help="审管联动：把每件审批送到监管部门和信用系统，并能证明。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (cli_run, cli_city):
+    module.register(app)
+
+
+def main() -> None:
+    """The entry point of ``shenguan``: findings are told in Chinese, in one line, with an exit code.
+
+    0 fine, 1 findings, 2 usage, settings or a missing tool, 3 held effects remain.
+    """
+    from flows.cli_findings import told
+
+    with told():
+        app()

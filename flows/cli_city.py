@@ -1,0 +1,47 @@
+"""Commands about the city's own files and our own statement."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command("load-city")(load_city)
+    app.command()(statement)
+
+
+def load_city(
+    liaisons: Annotated[
+        Path | None, typer.Option(help="联络员名单（JSON）", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """把城市的部门、清单与联络员装入台账；已补充的事项，其暂停的办件自动继续。"""
+
+    async def run() -> int:
+        from tasks.city_loading import load_city_into
+        from tasks.composition import open_services
+
+        people = json.loads(liaisons.read_text(encoding="utf-8")) if liaisons else []
+        async with open_services() as services:
+            return await load_city_into(services.ledger, services.sealing, services.city, people)
+
+    typer.echo(f"已装入；{asyncio.run(run())} 条暂停的记录重新进入核对")
+
+
+def statement(
+    out: Annotated[Path, typer.Option(help="写入的文件（JSONL）")],
+) -> None:
+    """写出我方台账的自述，供外部核对；其中没有个人信息。"""
+
+    async def run() -> int:
+        from tasks.composition import open_services
+        from tasks.statement import write_statement
+
+        async with open_services() as services:
+            return await write_statement(services.ledger, out)
+
+    typer.echo(f"已写出 {asyncio.run(run())} 行")

@@ -1,0 +1,74 @@
+"""Commands that run the product: demo, up, dispatch, listen, drain."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="以 JSON 输出")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command()(demo)
+    app.command()(up)
+    app.command()(dispatch)
+    app.command()(listen)
+    app.command()(drain)
+
+
+def demo(
+    seed: Annotated[int, typer.Option(help="演示城市的种子")] = 20260701,
+    cases: Annotated[int, typer.Option(help="办件数", min=1)] = 2000,
+    json_out: Json = False,
+) -> None:
+    """整个闭环在本机跑一遍，自行结束；结果在 var/demo/summary.json。"""
+    from flows.cli_demo import run_demo
+
+    raise typer.Exit(run_demo(Path.cwd(), seed=seed, cases=cases, as_json=json_out))
+
+
+def up(
+    seed: Annotated[int, typer.Option(help="演示城市的种子（接入真实系统时不用）")] = 20260701,
+    cases: Annotated[int, typer.Option(help="演示城市的办件数", min=1)] = 2000,
+) -> None:
+    """启动并保持运行：PostgreSQL、Prefect 界面、执行器、分发器、回执监听；Ctrl-C 结束。"""
+    from flows.cli_up import run_up
+
+    run_up(Path.cwd(), seed=seed, cases=cases)
+
+
+def dispatch(
+    rest_s: Annotated[float, typer.Option(help="空闲时两轮之间的秒数", min=0.05)] = 0.5,
+) -> None:
+    """持续分发：取回、核对、推送、提醒；不依赖 Prefect。"""
+    from tasks.dispatcher import run_dispatcher
+
+    asyncio.run(run_dispatcher(rest_s=rest_s))
+
+
+def listen() -> None:
+    """接收短信回执。"""
+    from tasks.listening import run_listener
+
+    asyncio.run(run_listener())
+
+
+def drain(
+    timeout: Annotated[float, typer.Option(help="最多秒数", min=1)] = 600,
+    json_out: Json = False,
+) -> None:
+    """把到期该办的事办完，然后退出；仍有暂挂或被拒时退出码为 3。"""
+    from flows.cli_findings import FINDINGS, FINE, HELD_REMAIN
+    from tasks.draining import run_drain
+
+    done = asyncio.run(run_drain(timeout_s=timeout))
+    if json_out:
+        typer.echo(json.dumps(done.as_json(), ensure_ascii=False))
+    else:
+        typer.echo(
+            f"处理 {done.rounds} 轮，用时 {done.seconds:.1f} 秒；待办 {done.due}，被拒或暂挂 {done.stopped}"
+        )
+    raise typer.Exit(FINDINGS if done.due else HELD_REMAIN if done.stopped else FINE)
