@@ -24,7 +24,6 @@ pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).resolve().parents[3]
 DECLARED = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-FLOWS_ARE_THERE = (ROOT / "flows" / "sweep.py").exists()
 
 
 def status_of(url: str, **headers: str) -> int:
@@ -107,7 +106,6 @@ def test_only_the_mirrored_deployment_has_no_limit() -> None:
     assert all(one["tags"] and "**" in one["description"] for one in DECLARED)
 
 
-@pytest.mark.skipif(not FLOWS_ARE_THERE, reason="流程尚未写成")
 def test_every_entry_point_loads_as_a_worker_loads_it(tmp_path: Path) -> None:
     # Somewhere else, and in a program of its own: nothing but the installation may make it work.
     script = (
