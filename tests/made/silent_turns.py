@@ -87,6 +87,15 @@ def planned_and_never_owned(world: World) -> None:
     row_of(world, taken[0]["own_id"]).update(state="planned")
 
 
+def news_waiting_for_ever(world: World) -> None:
+    row = next(row for row in world.said if row["kind"] == "news")
+    effect = row_of(world, row["sms_own_id"])
+    world.sms[:] = [line for line in world.sms if line["receipt"] != effect["receipt"]]
+    effect.update(state="planned", receipt=None, **OFFICE)
+    row.update(receipt=None, business_at=day(7))
+    world.say("clock", business_now=day(10))
+
+
 def superseded_by_nothing(world: World) -> None:
     taken = drop(world.platform, "B1|acceptance|FIRE")
     row_of(world, taken[0]["own_id"]).update(state="superseded", **OFFICE)

@@ -8,6 +8,7 @@ from made_records import (
     DUTIES,
     FIRE,
     MARKET_A,
+    OFFICE,
     SILENT,
     case,
     credit_record,
@@ -36,6 +37,11 @@ def text_never_reached_the_gateway(world: World) -> None:
 
 def report_never_arrived(world: World) -> None:
     drop(world.credit, "XK|文A1号")
+
+
+def on_its_way_for_ever(world: World) -> None:
+    taken = drop(world.platform, "B1|acceptance|FIRE")
+    row_of(world, taken[0]["own_id"]).update(state="planned", **OFFICE)
 
 
 # --- doubled

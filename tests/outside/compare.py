@@ -15,7 +15,8 @@ content right after itself to one receiver; a text repeated to one phone, two di
 *unexpected*: there but not owed, or of other content, fields, receiver; a text that names a party.
 *silent*: owed, absent there, and here without refusal, hold, owner and due date; or a refusal or
 hold without owner and due date. An owed effect of which nobody knows anything is lost *and* silent.
-What waits for its moment (a night, a digest window) with an owner and a due date is not owed yet.
+What is still on its way at the count is lost, but a text may wait for a night, a digest's window or
+a day's cap: with an owner and a due date, and for two days of business at most.
 
 Timing. A correct system admits records in the order it reads them, but pages repeat, shift and are
 re-read after a kill, so two records published close together may be read in either order. So an

@@ -49,6 +49,7 @@ FAULTS: dict[str, list[Callable[[World], None]]] = {
         wrong.there_with_another_hash,
         wrong.text_never_reached_the_gateway,
         wrong.report_never_arrived,
+        wrong.on_its_way_for_ever,
         silent.acceptance_forgotten,
     ],
     "doubled": [
@@ -106,6 +107,7 @@ FAULTS: dict[str, list[Callable[[World], None]]] = {
         silent.refused_without_a_due_date,
         silent.planned_and_never_owned,
         silent.superseded_by_nothing,
+        silent.news_waiting_for_ever,
         silent.without("quarantine", record_key="J1"),
         silent.without("quarantine", record_key="无编号-abc"),
         silent.without("quarantine", record_key="FK5"),

@@ -58,10 +58,13 @@ def _settle(one: News, found: list[Case], pushed: dict[str, set[str]], city: Cit
         one.sure = False
         return
     theirs = set().union(*(pushed.get(case.case_no, set()) for case in found))
-    one.stray = record["kind"] not in {"read", "policy"} and not senders & theirs and one.case.fate == "live"
+    named = record["kind"] not in {"read", "policy"} and bool(record.get("case_no"))
+    one.stray = named and not senders & theirs and one.case.fate == "live"
+    duties = {str(duty.get("supervision_item")) for duty in one.case.item.get("duty", [])}
     certain = (
         one.case.fate in {"live", "trial"}
         and senders <= theirs
+        and (record.get("supervision_item") is None or str(record["supervision_item"]) in duties)
         and not any(case.withdrawn or not any(r.sure for r in case.records) for case in found)
     )
     one.sure = one.sure and whole and same and len(found) == 1 and certain

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from comparer.absences import missing
 from comparer.cases import Case, CaseRecord
 from comparer.city import City, Route
 from comparer.content import Expected
-from comparer.evidence import DECIDED_STATES, WAITING_STATES, Served, Statement, Stored, owned
+from comparer.evidence import Served, Statement, Stored, owned
 from comparer.findings import Findings
 
 STAGES = ("acceptance", "completion")
@@ -175,14 +175,15 @@ def compare_pushes(
     gone = [
         push
         for text, push in pushes.owed.items()
-        if push.owed and text not in by_key and not excused(said, "push", text, push.case)
+        if push.owed and text not in by_key and not _superseded(said, push)
     ]
-    slipped = [push for push in gone if push.owed == SLIPPED]
+    slipped = [push for push in gone if push.owed == SLIPPED and not said.effects_of("push", str(push.key))]
     in_reach = sum(push.owed == SLIPPED for push in pushes.owed.values())
     forgiven = len(slipped) <= max(FEW, in_reach // FEW_OF)
     for push in gone:
         if push.owed == ALONE or not forgiven:
-            found.absent("push", str(push.key), "应推送而对方没有,我方也无拒收、暂挂、责任人与期限")
+            rows = said.effects_of("push", str(push.key))
+            missing(found, rows, "push", str(push.key), "应推送而对方没有")
     _check_queue(pushes.unrouted, said, found)
 
 
@@ -203,8 +204,8 @@ def _check_contents(push: Push, effects: list[Stored], said: Statement, city: Ci
     if push.owed and all(expected.wrong(last) for expected in final):
         rows = said.effects_of("push", str(push.key))
         newer = [row for row in rows if row.get("own_id") != ordered[-1].own_id]
-        if not any(accounted(row) for row in newer) and not push.case.withdrawn:
-            found.absent("push", str(push.key), "最新一版范围内的内容没有推送")
+        if not push.case.withdrawn:
+            missing(found, newer, "push", str(push.key), "最新一版范围内的内容没有推送")
 
 
 def _check_queue(unrouted: list[tuple[Case, str]], said: Statement, found: Findings) -> None:
@@ -235,8 +236,8 @@ def compare_recalls(cases: dict[str, Case], held: list[Stored], said: Statement,
         text = str(Key(place[0], "recall", place[1], place[2]))
         recalls = recalled.get(place, [])
         if not recalls:
-            if not excused(said, "recall", text, None):
-                found.absent("recall", text, "办件已撤回,已推送的部门没有收到撤回")
+            rows = said.effects_of("recall", text)
+            missing(found, rows, "recall", text, "办件已撤回,已推送的部门没有收到撤回")
         elif max(e.order for e in effects) > max(r.order for r in recalls):
             found.add("unexpected", "push", text, "撤回之后又推送了旧内容")
     for place, recalls in recalled.items():
@@ -254,20 +255,10 @@ def compare_recalls(cases: dict[str, Case], held: list[Stored], said: Statement,
                 found.add("unexpected", "recall", text, "撤回所列的推送不是对方所存的推送")
 
 
-def accounted(row: dict[str, Any]) -> bool:
-    """True when our row explains an absence: refused or held, or waiting for its moment, and owned."""
-    return row.get("state") in (DECIDED_STATES | WAITING_STATES) and owned(row)
-
-
-def excused(said: Statement, channel: str, business_key: str, case: Case | None) -> bool:
-    """True when our statement accounts for an owed effect that is not there.
-
-    An effect superseded before it left is excused only by the withdrawal of its case.
-    """
-    rows = said.effects_of(channel, business_key)
-    if any(accounted(row) for row in rows):
-        return True
-    return case is not None and case.withdrawn and any(row.get("state") == "superseded" for row in rows)
+def _superseded(said: Statement, push: Push) -> bool:
+    """True when a push of a withdrawn case was superseded before it left; nothing else excuses that."""
+    rows = said.effects_of("push", str(push.key))
+    return push.case.withdrawn and any(row.get("state") == "superseded" for row in rows)
 
 
 def _why_not(text: str, cases: dict[str, Case]) -> str:

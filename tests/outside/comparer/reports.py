@@ -4,12 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from comparer.absences import missing
 from comparer.cases import Case
 from comparer.codes import plain
 from comparer.evidence import Statement, Stored
 from comparer.findings import Findings
 from comparer.news import News
-from comparer.pushes import accounted
 
 PARTY = ("XDR_MC", "XDR_LB", "XDR_SHXYM", "XDR_GSZC", "XDR_ZZJG", "XDR_SWDJ", "XDR_SYDW", "XDR_SHZZ")
 PARTY_2 = ("FRDB", "FR_ZJLX", "FR_ZJHM", "XDR_ZJLX", "XDR_ZJHM", "WSH", "JDRQ", "NR")
@@ -110,12 +110,10 @@ def compare_reports(
                 row
                 for row in said.effects
                 if row.get("channel") == "credit_report"
-                and str(row.get("business_key")).startswith(f"{key}|")
+                and str(row.get("business_key")).startswith((f"{key}|", f"{key}{report.key}|"))
                 and row.get("own_id") not in {effect.own_id for effect in last.values()}
             ]
-            if not any(accounted(row) for row in rows):
-                why = "应报送信用系统而对方没有,我方也未说明"
-                found.absent("credit_report", f"{key} ({report.key})", why)
+            missing(found, rows, "credit_report", f"{key} ({report.key})", "应报送信用系统而对方没有")
 
 
 def _granted(record: dict[str, Any]) -> bool:

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from typing import Any
 
+from comparer.absences import missing
 from comparer.cases import Case
 from comparer.evidence import Served, Statement, Stored
 from comparer.findings import Findings
 from comparer.news import News, abnormal
-from comparer.pushes import accounted, near
+from comparer.pushes import near
 
 # fields a return has to hold as served, and fields that must be as served where it holds them
 FEEDBACK_TELLS = ("feedback_no", "kind", "result", "handling", "rectification")
@@ -54,8 +55,7 @@ def compare_feedback_returns(
         keys = [f"{number}|feedback|{target}" for target in one.targets]
         rows = [row for key in keys for row in said.effects_of("return", key)]
         later = [row for row in rows if last is None or row.get("own_id") != last.own_id]
-        if not any(accounted(row) for row in later):
-            found.absent("return", number, "异常监管反馈没有回传审批部门")
+        missing(found, later, "return", number, "异常监管反馈没有回传审批部门")
 
 
 def compare_record_returns(
@@ -81,9 +81,8 @@ def compare_record_returns(
             if _overtaken(served, one.versions, window):
                 continue
             if not any(_record(content, served.record, exactly=True) for content in contents):
-                rows = said.effects_of("return", key)
-                if not any(accounted(row) and row.get("own_id") not in there for row in rows):
-                    found.absent("return", key, f"信用记录第{served.record['version']}版没有回传")
+                rows = [row for row in said.effects_of("return", key) if row.get("own_id") not in there]
+                missing(found, rows, "return", key, f"信用记录第{served.record['version']}版没有回传")
 
 
 def _overtaken(served: Served, versions: list[Served], window: float) -> bool:

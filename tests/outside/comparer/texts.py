@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from comparer.absences import may_wait
 from comparer.cases import Case
 from comparer.city import City, Liaison
 from comparer.evidence import (
@@ -102,7 +103,7 @@ def compare_texts(
             if theirs:
                 _check_told(row, push, theirs, mine, found)
             else:
-                _check_untold(row, push, sms, mine, found)
+                _check_untold(row, push, sms, mine, now=said.business_now, found=found)
     silent = {effect.own_id for effect in pushes if not _texts_owed(effect, cases, at_all=True)}
     for own_id in {str(row.get("push_own_id")) for rows in news_of.values() for row in rows} & silent:
         covered = [row for row in said.news[own_id] if text_of.get(str(row.get("sms_own_id")))]
@@ -186,7 +187,13 @@ def _check_told(
 
 
 def _check_untold(
-    row: dict[str, Any], push: Stored, sms: dict[str, Any], mine: list[Liaison], found: Findings
+    row: dict[str, Any],
+    push: Stored,
+    sms: dict[str, Any],
+    mine: list[Liaison],
+    *,
+    now: datetime | None,
+    found: Findings,
 ) -> None:
     """News without a text: held, waiting, or really without a phone, and owned."""
     state = sms.get("state") or row.get("state")
@@ -195,6 +202,8 @@ def _check_untold(
     named = [one for one in mine if one.liaison_id == str(row.get("liaison"))] or mine
     if row.get("state") == "no_phone" and named and all(one.phone for one in named):
         found.absent("sms", push.business_key, "联络员有手机号,却记为无号")
+    elif state in WAITING_STATES and not may_wait(row, sms, now):
+        found.absent("sms", push.business_key, "推送已到,短信久候未发,或没有责任人与期限")
     elif state not in DECIDED_STATES | WAITING_STATES | {"no_phone"} or not (owned(row) or owned(sms)):
         found.absent("sms", push.business_key, "推送已到,没有短信,也没有责任人与期限")
 
