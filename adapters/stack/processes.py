@@ -18,6 +18,7 @@ import psutil
 
 from adapters.stack.leftovers import MARK, end_leftovers, record
 from config.surroundings import child_environment
+from models.domain.errors import ShenguanError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Program:
     folder: Path | None = None
 
 
-class ProgramEnded(RuntimeError):  # noqa: N818 - named as the finding it is
+class ProgramEnded(ShenguanError):  # noqa: N818 - named as the finding it is
     """A program ended before it was ready. ``tail`` is the end of its log."""
 
     def __init__(self, name: str, code: int | None, tail: str) -> None:

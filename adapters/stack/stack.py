@@ -17,7 +17,7 @@ from adapters.stack import deploy, postmaster
 from adapters.stack.plan import Plan
 from adapters.stack.postgres import Cluster
 from adapters.stack.prefect_server import PrefectServer
-from adapters.stack.processes import Program, Supervisor
+from adapters.stack.processes import Program, Supervisor, end_politely_on_signals
 from adapters.stack.ready import answers
 from adapters.stack.secrets import Secrets
 from adapters.stack.simulators import Simulators
@@ -37,7 +37,8 @@ class Stack:
     Entering ends what an earlier stack of the folder left, checks settings and ports, and returns when
     ledger, simulators, listener and Prefect's server answer. Deployments are made meanwhile:
     ``wait_deployed`` returns when they are there, and then worker and dispatcher run too. This
-    process takes on the stack's settings (``os.environ``), so Prefect must not be imported before.
+    process takes on the stack's settings (``os.environ``), so Prefect must not be imported before, and
+    SIGTERM and a closed terminal end it as Ctrl-C does.
     Not to be entered inside a running event loop.
 
     Raises on entering:
@@ -60,6 +61,8 @@ class Stack:
         self._deploy_failed: BaseException | None = None
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            end_politely_on_signals()
         with self._timed("start"), contextlib.ExitStack() as undo:
             undo.push(self)
             self._start()
