@@ -49,7 +49,7 @@ from typing import Any
 
 from comparer.cases import read_cases
 from comparer.city import read_city
-from comparer.claims import compare_claims, compare_doubles
+from comparer.claims import compare_claims, compare_doubles, unproven_refusals
 from comparer.evidence import UnreadableEvidence, instant, read_feed, read_ledger, read_statement
 from comparer.findings import COUNTS, Findings
 from comparer.matching import compare_strays, match_cases
@@ -109,6 +109,7 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
         **found.as_json(),
         "can_settle": len(able),
         "settled": len(able & settled(said)),
+        "refusals_unproven": unproven_refusals(said, [given.platform_ledger, given.credit_ledger]),
         "settled_in_all": len(settled(said)),
         "unsettled": sorted(able - settled(said))[:50],
         "owed": {

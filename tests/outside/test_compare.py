@@ -211,6 +211,16 @@ def test_imported_records_are_owed_like_served_ones(tmp_path):
     assert four(counts) == dict.fromkeys(COUNTS, 0), counts["details"]
 
 
+def test_a_refusal_nobody_gave_is_told(tmp_path):
+    world = right_world()
+    lawful.refused_with_owner(world)
+    assert compared(world, tmp_path)["refusals_unproven"] == 1
+    own_id = next(row["own_id"] for row in world.said if row.get("state") == "refused")
+    line = {"own_id": own_id, "outcome": "refused"}
+    (tmp_path / "credit-ledger.log.jsonl").write_text(json.dumps(line) + "\n")
+    assert compared(world, tmp_path)["refusals_unproven"] == 0
+
+
 def test_a_missing_or_broken_file_is_no_zero(tmp_path):
     arguments = right_world().files(tmp_path)
     ledger = tmp_path / "platform-ledger.jsonl"

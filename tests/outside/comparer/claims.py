@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from itertools import pairwise
+from pathlib import Path
 
-from comparer.evidence import DECIDED_STATES, DONE_STATES, Statement, Stored, content_hash, owned
+from comparer.evidence import DECIDED_STATES, DONE_STATES, Statement, Stored, content_hash, lines, owned
 from comparer.findings import Findings
 
 
@@ -28,6 +29,23 @@ def compare_claims(held: list[Stored], said: Statement, found: Findings) -> None
             found.add("unexpected", effect.kind, effect.business_key, "对方所存的这一笔不在我方台账中")
         if content_hash(effect.content) != effect.content_sha256:
             found.add("unexpected", effect.kind, effect.business_key, "对方所存内容与其摘要不符")
+
+
+def unproven_refusals(said: Statement, ledgers: list[Path]) -> int:
+    """How many effects we call refused although no simulator's log beside its ledger names a refusal.
+
+    Told, not counted as a fault: an answer that a fault script gave leaves no line there.
+    """
+    logs = [path.with_name(f"{path.stem}.log.jsonl") for path in ledgers]
+    told = {
+        str(line.get("own_id"))
+        for log in logs
+        if log.exists()
+        for line in lines(log)
+        if line.get("outcome") in {"refused", "conflict"}
+    }
+    refused = [row for row in said.effects if row.get("state") == "refused"]
+    return sum(str(row.get("own_id")) not in told for row in refused)
 
 
 def compare_doubles(held: list[Stored], reinstated: set[str], found: Findings) -> None:
