@@ -4,6 +4,7 @@
 PYTHON ?= python3
 SEED   ?= 20260701
 CASES  ?= 2000
+ROUNDS ?= 3
 DATA   ?= ../shared/data
 
 VENV  := .venv
@@ -26,7 +27,7 @@ help:
 	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束"
 	@echo "make test    全部检查与测试；末行为 N passed, N failed"
 	@echo "make real    真实记录跑一遍闭环（数据目录 DATA=$(DATA)）"
-	@echo "make bench   与裸机极限比较"
+	@echo "make bench [CASES=$(CASES)] [ROUNDS=$(ROUNDS)]   与裸机极限比较，结果在 var/bench/report.json"
 	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
 	@echo "make lock    重新生成 requirements.lock"
 	@echo "make clean   删除 var/ 与缓存（虚拟环境保留）"
@@ -43,7 +44,7 @@ demo: $(STAMP)
 	@exec $(RUN)/shenguan demo --seed $(SEED) --cases $(CASES)
 
 up: $(STAMP)
-	@exec $(RUN)/shenguan up
+	@exec $(RUN)/shenguan up --seed $(SEED) --cases $(CASES)
 
 test: $(STAMP)
 	@exec $(RUN)/python .ci/checks.py
@@ -55,7 +56,7 @@ real: $(STAMP)
 	@exec $(RUN)/shenguan real --data $(DATA)
 
 bench: $(STAMP)
-	@exec $(RUN)/shenguan bench
+	@exec $(RUN)/python -m benchmarks --cases $(CASES) --rounds $(ROUNDS)
 
 deps:
 	@if [ "$$(id -u)" != 0 ]; then echo "make deps 安装系统软件包，需要 root：sudo make deps" >&2; exit 2; fi
