@@ -72,6 +72,10 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "delivered": "送达",
         "undelivered": "未送达",
         "asked_again": "人工重试",
+        "already_done": "对方已有相同内容",
+        "unknown": "结果未知",
+        "worker_lost": "发送中断",
+        "decided": "人工裁定",
     },
     "licence": {
         "changed": "变更",
@@ -84,6 +88,47 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "expired": "到期",
     },
 }
+
+_ANY_EVENT: Mapping[str, str] = {"first_seen": "首次收到", "revised": "内容更新"}
+_ENTITIES: Mapping[str, str] = {"case": "办件", "handover": "联动单", "effect": "对外动作", "licence": "许可"}
+INBOX_OUTCOMES: Mapping[str, str] = {
+    "waiting": "待核对",
+    "admitted": "已接收",
+    "stale": "旧版本",
+    "parked": "暂停（事项未列入清单）",
+    "not_applicable": "不适用",
+    "quarantined": "已隔离",
+    "superseded": "已被新版替代",
+}
+RECORD_KINDS: Mapping[str, str] = {
+    "case": "办件",
+    "feedback": "反馈",
+    "credit_record": "信用记录",
+    "sms_receipt": "短信回执",
+    "answer": "接口答复",
+}
+FEEDBACK_KINDS: Mapping[str, str] = {
+    "read": "已阅",
+    "inspection": "检查",
+    "measure": "处理措施",
+    "penalty": "处罚",
+    "rectification": "整改",
+    "policy": "政策变动",
+}
+EFFECT_KINDS: Mapping[str, str] = {
+    **STAGES,
+    "feedback": "监管反馈",
+    "credit_record": "信用记录",
+    "XK": "行政许可",
+    "CF": "行政处罚",
+}
+SYSTEMS: Mapping[str, str] = {
+    "platform": "政务服务平台",
+    "credit": "信用系统",
+    "sms": "短信网关",
+    "yunmas": "短信网关",
+}
+FEEDS: Mapping[str, str] = {"cases": "办件", "feedback": "反馈", "records": "信用记录"}
 
 ONE_TEXT = "{section}：{item}已{stage}，推送至贵单位，请登录审管联动模块查看。编号{reference}"
 DIGEST_TEXT = "{section}：新到审管联动{count}件（{summary}），请登录审管联动模块查看。编号{reference}"
@@ -108,7 +153,12 @@ def state_name(entity: str, state: str) -> str:
 
 def event_name(entity: str, event: str) -> str:
     """The Chinese name of an event of case, handover, effect or licence; else the code."""
-    return _EVENTS.get(entity, {}).get(event, event)
+    return _EVENTS.get(entity, {}).get(event) or _ANY_EVENT.get(event, event)
+
+
+def entity_name(entity: str) -> str:
+    """The Chinese name of case, handover, effect or licence; else the code."""
+    return _ENTITIES.get(entity, entity)
 
 
 def text_for(

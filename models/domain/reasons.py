@@ -28,6 +28,9 @@ REASONS: Mapping[str, str] = {
     "signature_rejected": "对方不认签名，请核对密钥与时钟",
     "unknown_answer": "对方答复不在约定之内",
     "killed_worker": "处理该件时进程多次中断",
+    "worker_lost": "发送途中进程中断，结果待复核",
+    "asked_again": "经人工要求再试",
+    "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)
     "not_our_duty": "不属本部门职责",
     "wrong_region": "不属本辖区",
@@ -41,6 +44,9 @@ REASONS: Mapping[str, str] = {
     "abnormal_news": "又有异常反馈",
     "result_corrected": "办理结果已更正",
     "withdrawn_at_source": "源头撤回该办件",
+    "recall_due": "源头撤回，待通知监管部门",
+    "reinstated": "源头恢复该办件",
+    "routed": "已找到监管部门",
     "newer_version": "内容已有新版本",
     "folded": "并入汇总短信",
     "department_replaced": "部门职责已由继任部门承接",
@@ -51,9 +57,92 @@ REASONS: Mapping[str, str] = {
     "not_applicable": "列入不适用审管联动的事项",
     "secret": "涉密或工作秘密，不予接收",
     "before_go_live": "上线前的存量办件，只入台账",
+    "unknown_text": "回执对不上本方发出的短信",
+    # the rule a record breaks (quarantine); the record's own sentence stands beside it
+    "not-json": "不是有效的 JSON",
+    "too-deep": "嵌套过深",
+    "too-large": "超过大小上限",
+    "control-character": "含有空字符",
+    "missing-field": "缺少必填字段",
+    "unknown-field": "有约定之外的字段",
+    "unknown-value": "值不在约定范围内",
+    "unknown-status": "状态代码不在对照表内",
+    "not-text": "应为文本",
+    "not-integer": "应为整数",
+    "not-time": "日期或时间无效",
+    "not-date": "日期格式不符",
+    "wrong-shape": "结构不符合约定",
+    "rule-broken": "不合业务规则",
+    "version-conflict": "同一版本先后两份内容",
+    "orphan": "找不到对应的办件或许可",
+    "wrong-department": "反馈部门没有该项职责",
+    "no-approver": "没有对应的审批部门",
+    "malformed-receipt": "短信回执格式不符",
 }
+
+ANSWERS: Mapping[str, str] = {
+    # what the other side said, by the codes of the wires
+    "malformed": "报文格式有误",
+    "signature-missing": "缺少签名",
+    "signature-invalid": "签名不符",
+    "signature-expired": "签名已过期，请核对时钟",
+    "nonce-replayed": "随机数已用过",
+    "unknown-key": "不认识我方密钥编号",
+    "not-found": "没有该记录",
+    "method-not-allowed": "不接受该方法",
+    "content-conflict": "已存有不同内容",
+    "too-large": "报文过大",
+    "media-type": "不接受该报文类型",
+    "rule-broken": "不合对方规则",
+    "throttled": "要求稍后再发",
+    "not-processed": "声明未处理",
+    "refused": "拒收",
+    "IllegalMac": "校验不符，请核对接口密码",
+    "InvalidUsrOrPwd": "账号或密码不对",
+    "IllegalSignId": "签名编码无效",
+    "NoSignId": "没有签名编码",
+    "InvalidMessage": "短信内容不被接受",
+    "InvalidMobile": "手机号不被接受",
+    "DupMobile": "手机号重复",
+    "TooManyMobiles": "手机号过多",
+    "ConnectError": "连接不上",
+    "ConnectTimeout": "连接超时",
+    "PoolTimeout": "等待空闲连接超时",
+    "ReadError": "读取答复时中断",
+    "ReadTimeout": "等待答复超时",
+    "WriteError": "发送途中中断",
+    "RemoteProtocolError": "对方中途断开",
+    "TimeoutError": "超过总时限",
+}
+_ITEM = "item:"
+_NOTE = "note:"
 
 
 def reason_name(code: str | None) -> str:
-    """The Chinese name of a reason; an unknown code is shown as it is, none as nothing."""
-    return REASONS.get(code, f"未登记的原因码 {code}") if code else ""
+    """The Chinese name of a reason; an unknown code is shown as it is, none as nothing.
+
+    ``item:<code>`` is an item nobody has listed, ``note:<words>`` what a person wrote.
+    """
+    if not code:
+        return ""
+    if code.startswith(_ITEM):
+        return f"{REASONS['unknown_item']}（{code.removeprefix(_ITEM)}）"
+    if code.startswith(_NOTE):
+        return code.removeprefix(_NOTE)
+    return REASONS.get(code, f"未登记的原因码 {code}")
+
+
+def note(words: str) -> str:
+    """What a person wrote, as a reason of the timeline."""
+    return f"{_NOTE}{words}"
+
+
+def answer_name(answer: str | None) -> str:
+    """What the other side answered, in Chinese where its code is known, with the fields it named."""
+    if not answer:
+        return ""
+    code, _, fields = answer.partition(": ")
+    named = ANSWERS.get(code)
+    if named is None:
+        return answer
+    return f"{named}（{code}）：{fields}" if fields else f"{named}（{code}）"
