@@ -81,5 +81,10 @@ class PrivacyGuard:
         return str(self._clean(key, str(value), found, _DEEPEST))
 
 
+def looks_personal(text: str) -> bool:
+    """Whether something in the text looks like an id or mobile number."""
+    return _hide(text) != text
+
+
 def _hide(text: str) -> str:
     return _MOBILE.sub(HIDDEN, _ID_CARD.sub(HIDDEN, text))

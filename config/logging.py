@@ -15,6 +15,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from config.log_privacy import PrivacyGuard
 
 ROOT = "shenguan"
+# Rooms whose modules name their logger after themselves; what they say is ours too.
+ROOMS = ("flows", "tasks", "models", "adapters")
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "json", "console"]
 # What Prefect's handler reads to route a line.
@@ -24,7 +26,7 @@ _ROUTES = ("flow_run_id", "task_run_id")
 def configure_logging(
     *, level: Level = "info", form: Form = "auto", strict: bool = False, stream: TextIO | None = None
 ) -> None:
-    """Sets up structlog and the ``shenguan`` logger; may be called again.
+    """Sets up structlog, the ``shenguan`` logger and those of the rooms; may be called again.
 
     ``auto`` writes words on a terminal and JSON elsewhere, to ``stream`` (standard error). With
     ``strict`` a personal key raises :class:`config.log_privacy.PersonalDataLogged`: tests run so.
@@ -46,15 +48,16 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    root = logging.getLogger(ROOT)
-    root.setLevel(level.upper())
-    for handler in [each for each in root.handlers if each.get_name() == ROOT]:
-        root.removeHandler(handler)
     handler = logging.StreamHandler(stream)
     handler.set_name(ROOT)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    root.addHandler(handler)
-    root.propagate = False
+    for name in (ROOT, *ROOMS):
+        logger = logging.getLogger(name)
+        logger.setLevel(level.upper())
+        for old in [each for each in logger.handlers if each.get_name() == ROOT]:
+            logger.removeHandler(old)
+        logger.addHandler(handler)
+        logger.propagate = False
 
 
 def get_logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:

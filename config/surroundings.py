@@ -1,5 +1,6 @@
 """The environment as programs hand it on: ours, without what would redirect a child."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ _OURS = ("SHENGUAN_", "PREFECT_", "SIM_", "PYTHONPATH", "PYTHONHOME", "PYTHONSTA
 
 # A database that needs no password says so itself; libpq must not find one elsewhere.
 _LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE", "PGPASSFILE", "PGOPTIONS")
+
+_SETTINGS = ("SHENGUAN_", "PREFECT_")
 
 
 def child_environment(given: Mapping[str, str], *, runtime_dir: Path) -> dict[str, str]:
@@ -40,3 +43,24 @@ def adopt(environment: Mapping[str, str]) -> None:
     for name in [name for name in os.environ if name.upper().startswith(("SHENGUAN_", "PREFECT_"))]:
         del os.environ[name]
     os.environ.update(environment)
+
+
+def leave_settings(path: Path, environment: Mapping[str, str]) -> None:
+    """Write a stack's settings (0600) for commands that people run beside it."""
+    kept = {name: value for name, value in environment.items() if name.startswith(_SETTINGS)}
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        json.dump(kept, out, ensure_ascii=False, indent=1)
+
+
+def take_up_settings(path: Path) -> bool:
+    """See what that stack's programs see, where nobody has named a ledger; what is given stays given."""
+    if os.environ.get("SHENGUAN_DATABASE_URL"):
+        return False
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    for name, value in kept.items():
+        os.environ.setdefault(name, value)
+    return True

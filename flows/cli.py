@@ -2,7 +2,7 @@
 
 import typer
 
-from flows import cli_city, cli_run
+from flows import cli_case, cli_city, cli_desk, cli_run, cli_status
 
 app = typer.Typer(
     name="shenguan",
@@ -11,7 +11,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (cli_run, cli_city):
+for module in (cli_run, cli_city, cli_status, cli_case, cli_desk):
     module.register(app)
 
 

@@ -1,0 +1,134 @@
+"""`shenguan case show`: one case understood in seconds; `shenguan rerun`: its due steps, now."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli_output import Json, begin_work, moment, say
+
+if TYPE_CHECKING:
+    from tasks.case_told import CaseTold, EffectTold, HandoverTold, TextTold
+    from tasks.rerunning import Rerun
+
+Number = Annotated[str, typer.Argument(metavar="办件编号", help="办件编号")]
+case = typer.Typer(help="查看一个办件。", no_args_is_help=True, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.add_typer(case, name="case")
+    case.command()(show)
+    app.command()(rerun)
+
+
+def show(number: Number, json_out: Json = False) -> None:
+    """一个办件：到了哪一步、归谁办、为何等待、何时到期，以及全部经过。不含当事人信息。"""
+    begin_work(log_level="warning")
+    told = asyncio.run(_read(number))
+    say(told, lines(told), json_out=json_out)
+
+
+def rerun(number: Number, json_out: Json = False) -> None:
+    """立即执行该办件到期的全部步骤，被拒与暂挂的推送、报送再试一次；可重复执行，不依赖 Prefect。"""
+    from flows.cli_findings import FINE, HELD_REMAIN
+
+    begin_work()
+    done = asyncio.run(_rerun(number))
+    said = [f"再试 {done.asked} 项；对方已接收 {done.accepted}，被拒 {done.refused}，未成 {done.other}"]
+    said.append(f"办件现为：{done.state_name}" + (f"，{done.waits}" if done.waits else ""))
+    say(done, said, json_out=json_out)
+    raise typer.Exit(HELD_REMAIN if done.stopped else FINE)
+
+
+async def _read(number: str) -> "CaseTold":
+    from tasks.case_file import read_case
+    from tasks.composition import open_services
+
+    async with open_services() as services:
+        return await read_case(services.ledger, services.city, number)
+
+
+async def _rerun(number: str) -> "Rerun":
+    from tasks.composition import open_services
+    from tasks.rerunning import rerun_case
+
+    async with open_services() as services:
+        return await rerun_case(services, number)
+
+
+def lines(told: "CaseTold") -> Iterator[str]:
+    """The file for people: what it is, who has it, what went out, what came back, then the timeline."""
+    result = f"（{told.result_name}）" if told.result else ""
+    yield f"办件      {told.case_no}  第 {told.data_version} 版"
+    yield f"事项      {told.item_name}（{told.item_code}，清单 {told.item_version}）"
+    yield f"审批部门  {told.department}    地区 {told.region}    方式 {told.mode_name}"
+    yield f"状态      {told.state_name}{result}" + (f"    在等：{told.waits}" if told.waits else "")
+    yield f"受理      {moment(told.accepted_at)}    办结 {moment(told.completed_at)}"
+    if told.licence is not None:
+        one = told.licence
+        yield f"许可      {one.number}  {one.state_name}  {one.valid_from or '—'} 至 {one.valid_to or '长期'}"
+    if told.credit_check is not None:
+        check = told.credit_check
+        yield (
+            f"信用查询  {check.grade_name}：{check.advice}（依据 {check.basis}；{check.source}"
+            f" {moment(check.checked_at)} 查询，编号 {check.number}，相关记录 {check.records} 条）"
+        )
+    for handover in told.handovers:
+        yield from _handover(handover)
+    for effect in told.effects:
+        yield from _effect(effect)
+    for text in told.texts:
+        yield _text(text)
+    for each in told.feedback:
+        marks = ("，异常" if each.abnormal else "") + ("，已撤回" if each.withdrawn else "")
+        due = f"，整改至 {each.rectification_due}" if each.rectification_due else ""
+        what = f"{each.kind}{'：' + each.result if each.result else ''}{marks}{due}"
+        yield f"反馈      {each.happened_on} {each.department} {what}（{each.number}）"
+    yield "经过（业务时间）"
+    for moment_told in told.timeline:
+        why = f"：{moment_told.reason}" if moment_told.reason else ""
+        yield (
+            f"  {moment(moment_told.at)}  {moment_told.what}  {moment_told.event} → {moment_told.state}"
+            f"{why}  〔{moment_told.actor}〕"
+        )
+
+
+def _handover(one: "HandoverTold") -> Iterator[str]:
+    where = f"{one.department}·{one.section}" if one.section else one.department
+    yield (
+        f"联动单    {one.supervision_name}（{one.supervision_item}，{one.role}）→ {where}：{one.state_name}"
+        + (f"，{one.reason}" if one.reason else "")
+    )
+    if one.waits:
+        yield f"          归 {one.owner}；{one.waits}" + (f"；{moment(one.due)} 前" if one.due else "")
+    if one.claimed_at:
+        yield f"          认领 {moment(one.claimed_at)}；" + (
+            f"已阅 {moment(one.read_at)}" if one.read_at else "尚未阅"
+        )
+
+
+def _effect(one: "EffectTold") -> Iterator[str]:
+    reason = f"（{one.reason}）" if one.reason else ""
+    what = f"{one.channel_name}  {one.stage} → {one.target} 第 {one.content_version} 版"
+    yield (
+        f"{what}：{one.state_name}{reason}，"
+        + (f"回执 {one.receipt} {moment(one.receipt_at)}" if one.receipt else f"已试 {one.attempts} 次")
+    )
+    if one.last_answer:
+        yield f"          对方最后答复：{one.last_answer}"
+    if one.next_try:
+        yield f"          下次尝试 {moment(one.next_try)}（机器时间）"
+    if one.decided_by:
+        yield f"          已由 {one.decided_by} 裁定"
+    elif one.owner:
+        yield f"          归 {one.owner}，{moment(one.due_at)} 前；编号 {one.own_id}"
+
+
+def _text(one: "TextTold") -> str:
+    to = f"{one.department}·{one.section}" + (f" 联络员 {one.liaison}" if one.liaison else "")
+    more = f"（汇总 {one.news_in_text} 条）" if (one.news_in_text or 0) > 1 else ""
+    ref = f"，编号 {one.reference}" if one.reference else ""
+    owed = f"；归 {one.owner}，{moment(one.due_at)} 前" if one.owner else ""
+    return f"短信      {one.stage} → {to}：{one.state}{more} {moment(one.at)}{ref}{owed}"
