@@ -1,0 +1,77 @@
+"""One system does the job once: ``python -m benchmarks.systems.run ours JOB_FOLDER CASES``.
+
+Settings come from the environment, as for any process of ours. The last line of standard output is
+what was measured, as JSON.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from adapters.transport import Transport
+from benchmarks.job import Job
+from benchmarks.outside import SYSTEMS as OUTSIDE
+from benchmarks.systems import SYSTEMS
+from benchmarks.systems.clock import Clock
+from config.logging import configure_logging
+from tasks import composition
+
+_calls: Counter[str] = Counter()
+_KIB = 1024
+
+
+async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
+    """What doing the job once took."""
+    system = importlib.import_module(SYSTEMS[name][0])
+    urls = tuple(os.environ[f"SHENGUAN_{each.upper()}_URL"] for each in OUTSIDE)
+    clock = Clock(urls, os.environ.pop("BENCH_CONTROL"))
+    job = Job(folder, cases)
+    async with composition.open_services() as services:
+        await system.prepare(services, job)
+        _calls.clear()
+        _tell("ready")
+        sys.stdin.readline()  # the other side notes where everybody stands
+        begun, used = time.perf_counter(), time.process_time()
+        parts = await system.work(services, job, clock)
+        seconds, cpu_s = time.perf_counter() - begun, time.process_time() - used
+        calls = dict(_calls)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    # Sessions report to the statistics when they end.
+    _tell("done")
+    sys.stdin.readline()
+    async with composition.open_services() as services:
+        after = await system.afterwards(services, clock)
+    return {
+        "seconds": seconds,
+        "cpu_s": cpu_s,
+        "peak_rss": peak,
+        "calls": calls,
+        "parts_s": parts,
+        "after": after,
+    }
+
+
+def _tell(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
+
+
+class _Counted(Transport):
+    """Counts what leaves, by target."""
+
+    async def call(self, *args: Any, **kwargs: Any) -> Any:
+        _calls[self.target] += 1
+        return await super().call(*args, **kwargs)
+
+
+if __name__ == "__main__":
+    composition.Transport = _Counted  # type: ignore[attr-defined]
+    configure_logging(level="warning", form="json")
+    _tell(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))))
