@@ -36,7 +36,7 @@ class Control:
 
     def __enter__(self) -> Self:
         argv = [sys.executable, "-m", "benchmarks.control"]
-        self._child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self._child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own sink
         assert self._child.stdout is not None
         self._url = f"http://127.0.0.1:{int(self._child.stdout.readline())}"
         return self
