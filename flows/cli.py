@@ -2,16 +2,18 @@
 
 import typer
 
-from flows import cli_case, cli_city, cli_desk, cli_run, cli_status
+from flows import cli_case, cli_city, cli_desk, cli_doctor, cli_run, cli_status
 
 app = typer.Typer(
     name="shenguan",
     help="审管联动：把每件审批送到监管部门和信用系统，并能证明。",
     no_args_is_help=True,
     add_completion=False,
+    # plain help: rich alone takes half a second to import
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (cli_run, cli_city, cli_status, cli_case, cli_desk):
+for module in (cli_run, cli_city, cli_status, cli_case, cli_desk, cli_doctor):
     module.register(app)
 
 

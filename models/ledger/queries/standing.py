@@ -106,3 +106,17 @@ async def department_names(conn: Conn, codes: Sequence[str]) -> dict[str, str]:
     """The names of these departments."""
     cursor = await conn.execute("SELECT code, name FROM departments WHERE code = ANY(%s)", (list(codes),))
     return {row["code"]: row["name"] for row in await cursor.fetchall()}
+
+
+async def catalog_versions(conn: Conn) -> set[str]:
+    """The versions of the item list that the ledger holds."""
+    cursor = await conn.execute("SELECT version FROM catalog_versions")
+    return {row["version"] for row in await cursor.fetchall()}
+
+
+async def liaison_count(conn: Conn) -> int:
+    """How many terms of office of liaisons the ledger holds."""
+    cursor = await conn.execute("SELECT count(*) AS n FROM liaisons")
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row["n"])
