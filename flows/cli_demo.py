@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _AT_TEN = timedelta(hours=10)
 _AFTER_THE_END = 3
+_SWEEP_ON = 0
+"""Mondays."""
 _SETTLE_SHARE = 0.95
 _MIRROR_PATIENCE_S = 45.0
 COMPARER = Path("tests") / "outside" / "compare.py"
@@ -63,8 +65,9 @@ def run_demo(project: Path, *, seed: int, cases: int, as_json: bool) -> int:
     with Stack(demo_plan(project, seed=seed, cases=cases)) as stack:
         for line in stack.where():
             console.print(line, markup=False, highlight=False)
-        stack.wait_deployed()
+        _log_to(stack.folder / "log" / "demo.log")
         summary = asyncio.run(_run(stack, console))
+        _end_prefect()
         verdict = _compare(project, stack)
         summary |= {name: verdict[name] for name in ("lost", "doubled", "unexpected", "silent")}
         summary["can_settle"], summary["settled_of_these"] = verdict["can_settle"], verdict["settled"]
@@ -78,6 +81,19 @@ def run_demo(project: Path, *, seed: int, cases: int, as_json: bool) -> int:
     return (
         FINE if not any(verdict[name] for name in ("lost", "doubled", "unexpected", "silent")) else FINDINGS
     )
+
+
+def _log_to(path: Path) -> None:
+    """What is logged goes to a file; the terminal shows where the demo stands."""
+    from config.logging import configure_logging
+
+    configure_logging(form="json", stream=path.open("a", encoding="utf-8"))
+
+
+def _end_prefect() -> None:
+    from tasks.prefect_end import say_the_rest
+
+    say_the_rest()
 
 
 async def _run(stack: "Stack", console: Console) -> dict[str, Any]:
@@ -98,6 +114,7 @@ async def _run(stack: "Stack", console: Console) -> dict[str, Any]:
         mirroring = Mirroring(services)
         showing = asyncio.create_task(mirroring.keep_showing(stop))
         await _live(stack, services, world, resumed[1] if resumed else None, console)
+        await asyncio.to_thread(stack.wait_deployed)  # long done, but for the smallest cities
         stop.set()
         await showing
         await _show_the_rest(mirroring)
@@ -124,6 +141,7 @@ async def _live(
 ) -> None:
     from flows.sweep import sweep
     from models.ledger.queries import clock
+    from tasks import steps
     from tasks.draining import drain
 
     begins, ends = datetime.fromisoformat(world["begins"]), datetime.fromisoformat(world["ends"])
@@ -135,7 +153,8 @@ async def _live(
             stack.simulators.set_clock(now, rate=0)
             async with services.ledger.writing() as conn:
                 await clock.set_clock(conn, business=now, rate=Decimal(0))
-            await sweep()
+            # As where it stands for good: the dispatcher works all the time, sweeps back it.
+            await (sweep() if now.weekday() == _SWEEP_ON else steps.everything(services))
             progress.update(bar, advance=1, description=f"闭环 {now.date()}")
     await drain(services, timeout_s=60)
 

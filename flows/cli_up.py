@@ -12,23 +12,30 @@ from rich.console import Console
 if TYPE_CHECKING:
     from adapters.stack.stack import Stack
 
-FAST = 1440
-"""Business minutes a machine minute while the systems are simulated: a day a minute."""
+FAST = 8640
+"""Business seconds a machine second while the systems are simulated: a day in ten seconds."""
 
 
-def run_up(project: Path, *, seed: int, cases: int) -> None:
-    """Start everything below ``var/up`` and stay until Ctrl-C."""
+def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> None:
+    """Start everything below ``var/up`` and stay until Ctrl-C.
+
+    While it stands its settings lie beside it, so that ``shenguan status`` and others find its ledger.
+    """
     from adapters.stack.plan import up_plan
     from adapters.stack.stack import Stack
-    from config.surroundings import given_settings
+    from config.surroundings import given_settings, leave_settings
+    from flows.cli_output import STANDING, say
+    from tasks.results import Standing
 
-    console = Console()
+    console = Console(stderr=as_json)
     with Stack(up_plan(project, seed=seed, cases=cases, given=given_settings())) as stack:
         asyncio.run(_prepare(stack, console))
-        for line in stack.where():
-            console.print(line, markup=False, highlight=False)
-        console.print("Ctrl-C 结束", markup=False)
-        stack.stay()
+        leave_settings(project / STANDING, stack.environment())
+        try:
+            say(Standing(tuple(stack.where())), [*stack.where(), "Ctrl-C 结束"], json_out=as_json)
+            stack.stay()
+        finally:
+            (project / STANDING).unlink(missing_ok=True)
 
 
 async def _prepare(stack: "Stack", console: Console) -> None:
@@ -51,4 +58,4 @@ async def _prepare(stack: "Stack", console: Console) -> None:
             now = await clock.business_now(conn) if set_before else datetime.fromisoformat(world["begins"])
             await clock.set_clock(conn, business=now, rate=Decimal(FAST))
         stack.simulators.set_clock(now, rate=FAST)
-    console.print(f"业务时钟快走：一分钟为一天，现在是 {now.date()}", markup=False)
+    console.print(f"业务时钟快走：十秒为一天，现在是 {now.date()}", markup=False)

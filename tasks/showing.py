@@ -1,6 +1,7 @@
 """Keep Prefect's picture of the cases in step, beside the work and never on its path."""
 
 import asyncio
+import time
 from contextlib import suppress
 from uuid import UUID
 
@@ -8,12 +9,15 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import PrefectSaidNo
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
 from models.ledger.connection import LedgerUnavailable
+from models.ledger.queries.mirror import STATE_NAMES
 from tasks.composition import Services
-from tasks.mirror import Mirrored, mirror_cases
+from tasks.mirror import Mirrored, mirror_cases, restore_strayed
 
 CASE_DEPLOYMENT = "case-lifecycle"
 _AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
 _BATCH = 500
+_LOOK_S = 10.0
+"""Seconds between two looks for runs that show something else than the ledger."""
 
 
 class Mirroring:
@@ -40,13 +44,27 @@ class Mirroring:
                     )
         return None
 
+    async def restore(self) -> int:
+        """Mark the cases whose run shows what we did not say (a Cancel, a Retry that ended)."""
+        if self._url is None or self._deployment is None:
+            return 0
+        async with PrefectApi(self._url, auth=self._auth) as prefect:
+            with suppress(*_AWAY):
+                return await restore_strayed(
+                    self._ledger, prefect, deployment_id=self._deployment, names=STATE_NAMES
+                )
+        return 0
+
     async def keep_showing(self, stop: asyncio.Event, *, rest_s: float = 1.0) -> None:
         """Pass after pass until told to stop; a Prefect or ledger that is away is asked again."""
+        looked = 0.0
         while not stop.is_set():
-            try:
+            shown = None
+            with suppress(LedgerUnavailable):
+                if time.monotonic() - looked > _LOOK_S:
+                    looked = time.monotonic()
+                    await self.restore()
                 shown = await self.show()
-            except LedgerUnavailable:
-                shown = None
             if shown is not None and shown.behind and shown.reachable:
                 continue
             with suppress(TimeoutError):

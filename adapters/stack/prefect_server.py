@@ -74,6 +74,8 @@ class PrefectServer:
             **_QUIET,
             "PREFECT_API_URL": self.api_url,
             "PREFECT_API_AUTH_STRING": self.auth,
+            # Lines of runs are read in the UI; a program's own output says what hinders it.
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
             "PREFECT_HOME": str((self.folder / "prefect").resolve()),
             "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
             "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
