@@ -201,7 +201,7 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                         o.attempt_outcome,
                         o.answer,
                         o.reason,
-                        o.wait_s,
+                        float(o.wait_s),
                         o.receipt_number,
                         o.receipt_at,
                         o.receipt_account,
