@@ -22,7 +22,7 @@ from models.domain.record import FeedbackRecord
 from models.domain.workdays import SHANGHAI, Calendar
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import cases, clock, feedback, handovers, inbox
+from models.ledger.queries import cases, clock, feedback, handovers, importing, inbox
 from models.ledger.sealing import Sealing
 from tasks.in_front import Problem, in_front_of_a_person
 from tasks.planning import Owed, owed_return, plan
@@ -62,9 +62,10 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
     read, problems = await read_waiting(conn, sealing, "feedback", parse_feedback, limit)
     fresh, outcomes = await _newest(conn, read)
     matches = await _match(conn, sealing, [each.record for each in fresh])
+    stopped = await _cases_with_a_person(conn, fresh, matches)
     good: list[tuple[_Read, _Match]] = []
     for each, match in zip(fresh, matches, strict=True):
-        problem = _problem(city, each, match)
+        problem = _problem(city, each, match, stopped)
         if problem is not None:
             problems.append(problem)
         else:
@@ -146,11 +147,24 @@ def _with_handovers(
     return _Match(match.by, match.case, match.licence_id, mine)
 
 
-def _problem(city: City, read: _Read, match: _Match) -> Problem | None:
+async def _cases_with_a_person(conn: Conn, read: Sequence[_Read], matches: Sequence[_Match]) -> set[str]:
+    """The case numbers that results name and no case has, because the case's own record was stopped."""
+    named = [
+        each.record.case_no
+        for each, match in zip(read, matches, strict=True)
+        if match.case is None and each.record.case_no
+    ]
+    return await importing.stopped_keys(conn, "case", sorted(set(named))) if named else set()
+
+
+def _problem(city: City, read: _Read, match: _Match, stopped: set[str]) -> Problem | None:
     record = read.record
     if record.kind == POLICY:
         message = "政策变动没有对应的审批部门，请核对监管事项后处理"
         return None if _hearers(city, record, match.case) else Problem(read.row, "no-approver", message)
+    if match.case is None and record.case_no in stopped:
+        message = "反馈所指办件的记录尚在隔离中，请先处理该办件，再释放本条"
+        return Problem(read.row, "case-quarantined", message)
     if match.case is None:
         return Problem(read.row, "orphan", "反馈没有对应的办件、许可或当事人事项，请核对后归档或补录")
     if not match.handovers and match.by in {"case", "receipt"} and match.case["mode"] in {"live", "trial"}:

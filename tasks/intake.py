@@ -121,7 +121,7 @@ async def keep(
     secret = [arrival.item for arrival in arrivals if _is_secret(feed, arrival.item)]
     rows: dict[object, tuple[Arrival, inbox.NewInbox]] = {}
     for arrival in open_ones:
-        row = _row(feed, arrival)
+        row = inbox_row(feed, arrival)
         rows.setdefault(row.id, (arrival, row))
     async with ledger.writing() as conn:
         known = await inbox.known(conn, [row.id for _, row in rows.values()])
@@ -162,7 +162,8 @@ def _glimpse(feed: Feed, raw: bytes) -> str | None:
     return found[1].decode("utf-8", "replace") if found else None
 
 
-def _row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
+def inbox_row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
+    """The row under which the inbox knows this record, before its bytes are sealed."""
     item = arrival.item
     key, digest = _key(feed, item), sha256_hex(item.raw)
     version = item.value.get(feed.version_field) if isinstance(item.value, dict) else None

@@ -2,9 +2,10 @@
 
 from adapters.files.findings import FileUnreadable, MappingWrong
 from adapters.files.mapping import Mapping, load_mapping
-from adapters.files.records import MappedProblem, MappedRecord, read_cases, read_feedback
+from adapters.files.records import SECRET, MappedProblem, MappedRecord, read_cases, read_feedback
 
 __all__ = [
+    "SECRET",
     "FileUnreadable",
     "MappedProblem",
     "MappedRecord",

@@ -16,6 +16,8 @@ from adapters.files.targets import EMPTY, KEYS, OPTIONAL_GROUPS, TARGETS, Target
 from adapters.files.xlsx_rows import open_xlsx
 from models.domain.canonical import canonical, sha256_hex
 
+SECRET = "secret"  # noqa: S105 - the rule's name
+
 
 @dataclass(frozen=True, slots=True)
 class MappedRecord:
@@ -48,8 +50,9 @@ class MappedRecord:
 class MappedProblem:
     """A row for quarantine: the rule it breaks, and a Chinese sentence that names line and column.
 
-    No sentence holds a cell's content. ``key`` is set where the row says one; ``raw`` are the row's
-    bytes, at most 64 KB of them.
+    No sentence holds a cell's content. ``key`` and ``business_date`` are set where the row says them;
+    ``raw`` are the row's bytes, at most 64 KB of them, and none of a row that may be secret
+    (``rule`` is then ``secret``).
     """
 
     line_no: int
@@ -57,6 +60,7 @@ class MappedProblem:
     rule: str
     message: str
     raw: bytes = field(repr=False)
+    business_date: date | None = None
 
 
 Mapped = MappedRecord | MappedProblem
@@ -114,10 +118,28 @@ def _mapped(row: Row | BrokenRow, mapping: Mapping) -> Mapped:
         business_date = _business_date(row, mapping)
         values = {name: _value(name, rule, row, mapping) for name, rule in mapping.fields.items()}
     except RowRefused as refused:
-        message = f"第{row.line_no}行：{refused.message}"
-        return MappedProblem(row.line_no, key, refused.rule, message, row.raw[:KEPT_LIMIT])
+        message, day = f"第{row.line_no}行：{refused.message}", _day_if_said(row, mapping)
+        if not _is_open(row, mapping):
+            return MappedProblem(row.line_no, key, SECRET, message, b"", day)
+        return MappedProblem(row.line_no, key, refused.rule, message, row.raw[:KEPT_LIMIT], day)
     samples = tuple(name for name, rule in mapping.fields.items() if isinstance(rule, Sample))
     return MappedRecord(row.line_no, key, business_date, _record(values, mapping), row.raw, samples)
+
+
+def _day_if_said(row: Row, mapping: Mapping) -> date | None:
+    try:
+        return mapping.business_date.day(row.cells)
+    except RowRefused:
+        return None
+
+
+def _is_open(row: Row, mapping: Mapping) -> bool:
+    """Whether the row says that it is no secret: a broken one must not be kept either."""
+    rule = mapping.fields.get("secrecy")
+    try:
+        return rule is None or rule.value(row.cells) in {None, "none"}
+    except RowRefused:
+        return False
 
 
 def _business_date(row: Row, mapping: Mapping) -> date:

@@ -75,9 +75,17 @@ REASONS: Mapping[str, str] = {
     "rule-broken": "不合业务规则",
     "version-conflict": "同一版本先后两份内容",
     "orphan": "找不到对应的办件或许可",
+    "case-quarantined": "所指办件的记录尚在隔离中",
     "wrong-department": "反馈部门没有该项职责",
     "no-approver": "没有对应的审批部门",
     "malformed-receipt": "短信回执格式不符",
+    # the rule a row of a department's file breaks
+    "ragged": "格数与表头不符",
+    "charset": "字符编码不符",
+    "open-quote": "引号不成对",
+    "row-too-large": "一行过长",
+    "cell-too-large": "一格过长",
+    "number-too-long": "数字被表格软件改动",
 }
 
 ANSWERS: Mapping[str, str] = {
