@@ -64,3 +64,12 @@ def take_up_settings(path: Path) -> bool:
     for name, value in kept.items():
         os.environ.setdefault(name, value)
     return True
+
+
+def superuser_url() -> str | None:
+    """The database superuser's address, where SHENGUAN_SUPERUSER_URL gives one.
+
+    For `shenguan provision` alone: left in the environment of anything else, it stops the start as a
+    setting that nobody knows, since no program that runs for long should hold it.
+    """
+    return os.environ.get("SHENGUAN_SUPERUSER_URL") or None

@@ -2,7 +2,7 @@
 
 import typer
 
-from flows import cli_case, cli_city, cli_desk, cli_doctor, cli_run, cli_status
+from flows import cli_case, cli_city, cli_desk, cli_doctor, cli_run, cli_setup, cli_status
 
 app = typer.Typer(
     name="shenguan",
@@ -13,7 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (cli_run, cli_city, cli_status, cli_case, cli_desk, cli_doctor):
+for module in (cli_run, cli_city, cli_status, cli_case, cli_desk, cli_doctor, cli_setup):
     module.register(app)
 
 

@@ -1,6 +1,8 @@
 """What every command shares: settings and logs before work, JSON or Chinese lines after it."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +51,18 @@ def say(value: Any, lines: Iterable[str], *, json_out: bool) -> None:
     else:
         for line in lines:
             typer.echo(line)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Something moves on a terminal while this lasts; elsewhere nothing is said."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
 
 
 def moment(at: datetime | None) -> str:

@@ -1,13 +1,13 @@
 """Commands that run the product: demo, up, dispatch, listen, drain."""
 
 import asyncio
-import json
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="以 JSON 输出")]
+from flows.cli_output import Json, begin_work, busy, say
 
 
 def register(app: typer.Typer) -> None:
@@ -33,27 +33,39 @@ def demo(
 def up(
     seed: Annotated[int, typer.Option(help="演示城市的种子（接入真实系统时不用）")] = 20260701,
     cases: Annotated[int, typer.Option(help="演示城市的办件数", min=1)] = 2000,
+    json_out: Json = False,
 ) -> None:
     """启动并保持运行：PostgreSQL、Prefect 界面、执行器、分发器、回执监听；Ctrl-C 结束。"""
     from flows.cli_up import run_up
 
-    run_up(Path.cwd(), seed=seed, cases=cases)
+    run_up(Path.cwd(), seed=seed, cases=cases, as_json=json_out)
 
 
 def dispatch(
     rest_s: Annotated[float, typer.Option(help="空闲时两轮之间的秒数", min=0.05)] = 0.5,
+    json_out: Json = False,
 ) -> None:
-    """持续分发：取回、核对、推送、提醒；不依赖 Prefect。"""
+    """持续分发：取回、核对、推送、提醒；不依赖 Prefect。收到 SIGTERM 或 Ctrl-C 后办完手头的再退出。"""
     from tasks.dispatcher import run_dispatcher
+    from tasks.results import Ended
 
+    begin_work()
+    begun = time.monotonic()
     asyncio.run(run_dispatcher(rest_s=rest_s))
+    done = Ended("dispatch", round(time.monotonic() - begun, 1))
+    say(done, [f"分发已结束，运行 {done.seconds:.0f} 秒"], json_out=json_out)
 
 
-def listen() -> None:
-    """接收短信回执。"""
+def listen(json_out: Json = False) -> None:
+    """接收短信回执，直到 SIGTERM 或 Ctrl-C。"""
     from tasks.listening import run_listener
+    from tasks.results import Ended
 
+    begin_work()
+    begun = time.monotonic()
     asyncio.run(run_listener())
+    done = Ended("listen", round(time.monotonic() - begun, 1))
+    say(done, [f"回执监听已结束，运行 {done.seconds:.0f} 秒"], json_out=json_out)
 
 
 def drain(
@@ -64,11 +76,9 @@ def drain(
     from flows.cli_findings import FINDINGS, FINE, HELD_REMAIN
     from tasks.draining import run_drain
 
-    done = asyncio.run(run_drain(timeout_s=timeout))
-    if json_out:
-        typer.echo(json.dumps(done.as_json(), ensure_ascii=False))
-    else:
-        typer.echo(
-            f"处理 {done.rounds} 轮，用时 {done.seconds:.1f} 秒；待办 {done.due}，被拒或暂挂 {done.stopped}"
-        )
+    begin_work()
+    with busy("办理到期事项"):
+        done = asyncio.run(run_drain(timeout_s=timeout))
+    said = f"处理 {done.rounds} 轮，用时 {done.seconds:.1f} 秒；待办 {done.due}，被拒或暂挂 {done.stopped}"
+    say(done, [said], json_out=json_out)
     raise typer.Exit(FINDINGS if done.due else HELD_REMAIN if done.stopped else FINE)

@@ -36,6 +36,8 @@ _COUNTS: Mapping[str, str] = {
     " WHERE channel = 'return' AND stage = 'credit_record' AND state = 'accepted'",
 }
 
+COUNT_NAMES = tuple(_COUNTS)
+
 
 async def counts(conn: Conn) -> dict[str, int]:
     """Every count by its name."""

@@ -1,0 +1,85 @@
+"""What commands print with ``--json`` as JSON Schema; ``python -m flows.cli_schemas`` writes the pages.
+
+A new command names its shape here; a test walks the command line and finds whoever forgot.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, create_model
+
+FOLDER = Path("docs") / "schemas"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+SHAPES: Mapping[str, str] = {
+    "case show": "tasks.case_told.CaseTold",
+    "decide": "tasks.deciding.Decided",
+    "demo": "flows.cli_schemas.demo_summary",
+    "dispatch": "tasks.results.Ended",
+    "doctor": "tasks.diagnosis.Diagnosis",
+    "drain": "tasks.draining.Drained",
+    "incidents": "tasks.desk_lists.IncidentList",
+    "keys create": "tasks.setting_up.Keys",
+    "keys rotate": "tasks.setting_up.Keys",
+    "listen": "tasks.results.Ended",
+    "load-city": "tasks.results.CityLoaded",
+    "migrate": "tasks.setting_up.Migrated",
+    "provision": "tasks.setting_up.Provisioned",
+    "quarantine list": "tasks.desk_lists.QuarantineList",
+    "quarantine release": "tasks.deciding.Released",
+    "quarantine show": "tasks.deciding.Quarantined",
+    "rerun": "tasks.rerunning.Rerun",
+    "statement": "tasks.results.StatementWritten",
+    "status": "tasks.standing.Status",
+    "up": "tasks.results.Standing",
+}
+"""Command → the dataclass it prints, by its dotted name."""
+
+
+def demo_summary() -> Any:
+    """The demo's summary: the ledger's counts by name, and what the demo adds to them."""
+    from models.ledger.queries.summary import COUNT_NAMES
+
+    added = (
+        "seed", "new_effects", "lost", "doubled", "unexpected", "silent", "can_settle",
+        "settled_of_these", "ledger_bytes", "ledger_bytes_per_settled_case",
+    )  # fmt: skip
+    fields: dict[str, Any] = dict.fromkeys((*COUNT_NAMES, *added), (int, ...))
+    fields |= {"first_settled_s": (float | None, ...), "seconds": (float, ...)}
+    return create_model("DemoSummary", __doc__="The end of a demo, as in var/demo/summary.json.", **fields)
+
+
+def schema_of(command: str) -> dict[str, Any]:
+    """The schema of one command's output."""
+    module, _, name = SHAPES[command].rpartition(".")
+    shape = getattr(import_module(module), name)
+    closed = isinstance(shape, type)
+    made = TypeAdapter(shape if closed else shape()).json_schema(mode="serialization")
+    if closed:
+        for part in (made, *made.get("$defs", {}).values()):
+            if part.get("type") == "object" and "properties" in part:
+                part["additionalProperties"] = False
+                # what is written is written whole, empty or not
+                part["required"] = list(part["properties"])
+    return {"$schema": DRAFT, "$id": f"urn:shenguan:schema:{_file(command)[:-5]}"} | made
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file's name."""
+    return {
+        _file(command): json.dumps(schema_of(command), ensure_ascii=False, indent=2) + "\n"
+        for command in SHAPES
+    }
+
+
+def _file(command: str) -> str:
+    return f"{command.replace(' ', '-')}.json"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, page in pages().items():
+        (FOLDER / name).write_text(page, encoding="utf-8")
