@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from adapters.stack.postgres_account import embedded_binaries
 from config.settings import Settings
 from models.ledger.queries import clock
 from tasks.composition import open_services
@@ -161,6 +162,16 @@ class World:
         """Do in the ledger what only time or an operator does."""
         async with self.services.ledger.writing() as conn:
             await conn.execute(sql, values)
+
+    async def dump(self, cluster, database):
+        """Everything the database holds, as pg_dump writes it."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [embedded_binaries() / "pg_dump", "--data-only", cluster.url("superuser", database)],
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode()
 
     async def wait_is_over(self):
         """Every lease has run out, and every delay before the next try."""
