@@ -18,7 +18,7 @@ from adapters.records import parse_case
 from adapters.values import PartyQuery, Receipt
 from benchmarks.job import ACCEPTED, COMPLETED, Job
 from benchmarks.systems.clock import Clock
-from benchmarks.systems.rows import CASE, EFFECT, HANDOVER, copy
+from benchmarks.systems.rows import BODY, CASE, EFFECT, HANDOVER, copy
 from models.domain.admission import Advance, Standing, Told, advance
 from models.domain.bodies import Stage
 from models.domain.canonical import canonical, content_hash, sha256_hex
@@ -136,6 +136,7 @@ async def _accepted(run: _Run, cases: Sequence[_Case]) -> None:
             ],
         )
         await copy(conn, EFFECT, effects)
+        await copy(conn, BODY, effects)
 
 
 async def _completed(run: _Run, cases: Sequence[_Case]) -> None:
@@ -146,6 +147,7 @@ async def _completed(run: _Run, cases: Sequence[_Case]) -> None:
     observed = [end + timedelta(days=many) for end, many in zip(ends, days, strict=True)]
     async with services.ledger.writing() as conn:
         await copy(conn, EFFECT, [*pushed, *reported])
+        await copy(conn, BODY, [*pushed, *reported])
         await conn.execute(
             "UPDATE cases c SET state = 'completed', result = 'granted', data_version = n.version,"
             " completed_at = n.at, observe_until = n.until, updated_at = now(), row_version = 2"
@@ -235,6 +237,7 @@ async def _texts(run: _Run) -> None:
     rows = await asyncio.gather(*(one(phone, news) for phone, news in run.news.items()))
     async with services.ledger.writing() as conn:
         await copy(conn, EFFECT, rows)
+        await copy(conn, BODY, rows)
 
 
 _EFFECT_DEFAULTS: dict[str, Any] = dict.fromkeys(EFFECT.columns) | {"state": "accepted", "attempts": 1}

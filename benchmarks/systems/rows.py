@@ -45,10 +45,11 @@ EFFECT = Shape(
     "effects",
     (
         *("own_id", "channel", "target", "business_key", "stage", "content_version", "content_sha256"),
-        *("body_sealed", "state", "case_id", "handover_id", "attempts", "send_after", "answered_at"),
+        *("state", "case_id", "handover_id", "attempts", "send_after", "answered_at"),
         *("answered_business", "receipt_number", "receipt_at", "receipt_account"),
     ),
 )
+BODY = Shape("effect_bodies", ("own_id", "body_sealed"))
 
 
 async def copy(conn: Conn, shape: Shape, rows: Sequence[dict[str, Any]]) -> None:

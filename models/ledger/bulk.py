@@ -18,16 +18,23 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 async def insert(
-    conn: Conn, table: type[SQLModel], rows: Sequence[Any], *, conflict: str = "", returning: str = ""
+    conn: Conn,
+    table: type[SQLModel],
+    rows: Sequence[Any],
+    *,
+    conflict: str = "",
+    returning: str = "",
+    only: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Insert the rows, whose dataclass fields are named as the table's columns.
 
-    ``conflict`` is what follows ``ON CONFLICT``; ``returning`` what follows ``RETURNING``.
+    ``conflict`` is what follows ``ON CONFLICT``; ``returning`` what follows ``RETURNING``; ``only``
+    names the fields to write where they are not all the table's.
     All rows are of one class. None is written when any breaks a constraint.
     """
     if not rows:
         return []
-    names = tuple(field.name for field in fields(rows[0]))
+    names = tuple(only) or tuple(field.name for field in fields(rows[0]))
     sql = _insert_sql(table.__table__, names, conflict, returning)  # type: ignore[attr-defined]
     columns = [[_adapted(getattr(row, name)) for row in rows] for name in names]
     cursor = await conn.execute(sql, columns)

@@ -109,7 +109,7 @@ async def to_check(conn: Conn, limit: int) -> list[dict[str, Any]]:
     """Cases whose party was not looked up yet, with their sealed record."""
     cursor = await conn.execute(
         "SELECT c.id, c.case_no, c.item_code, c.item_version, c.inbox_id, i.raw_sealed FROM cases c"
-        " JOIN inbox i ON i.id = c.inbox_id WHERE c.needs_credit_check"
+        " JOIN inbox_raw i ON i.inbox_id = c.inbox_id WHERE c.needs_credit_check"
         " ORDER BY c.first_seen_at, c.id LIMIT %s",
         (limit,),
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent, EffectState
 from models.ledger.bulk import Conn, arrays, insert
-from models.ledger.tables.effects import Effect
+from models.ledger.tables.effects import Effect, EffectBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,10 @@ class NewEffect:
     handover_id: UUID | None
     send_after: datetime
     state: str = "planned"
+
+
+_BODY = ("own_id", "body_sealed")
+_ROW = tuple(name for name in NewEffect.__slots__ if name != "body_sealed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,10 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
             _from(EffectEvent.SUPERSEDED),
         ),
     )
-    new = await insert(conn, Effect, rows, conflict="(own_id) DO NOTHING", returning="own_id")
-    return {row["own_id"] for row in new}
+    written = await insert(conn, Effect, rows, conflict="(own_id) DO NOTHING", returning="own_id", only=_ROW)
+    new = {row["own_id"] for row in written}
+    await insert(conn, EffectBody, [row for row in rows if row.own_id in new], only=_BODY)
+    return new
 
 
 async def lease(
@@ -124,9 +130,9 @@ async def lease(
         UPDATE effects e SET state = 'leased', doubtful = e.doubtful OR e.state = 'unknown',
             lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
             attempts = e.attempts + 1, deaths = e.deaths + 1
-        FROM due WHERE e.own_id = due.own_id
+        FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
         RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
-            e.content_sha256, e.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
+            e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
             e.planned_at,
             (SELECT c.approval_department FROM cases c WHERE c.id = e.case_id) AS approval_department
         """,

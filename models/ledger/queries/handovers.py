@@ -113,7 +113,7 @@ async def dispatching(conn: Conn, limit: int) -> list[dict[str, Any]]:
     cursor = await conn.execute(
         "SELECT h.*, c.case_no, c.item_code, c.item_version, c.place_region, c.result, c.mode,"
         " c.state AS case_state, c.inbox_id, i.raw_sealed FROM handovers h JOIN cases c ON c.id = h.case_id"
-        " JOIN inbox i ON i.id = c.inbox_id"
+        " JOIN inbox_raw i ON i.inbox_id = c.inbox_id"
         " WHERE h.department_code IS NULL AND h.state = 'planned' ORDER BY h.case_id LIMIT %s",
         (limit,),
     )

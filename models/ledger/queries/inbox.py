@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays, insert
-from models.ledger.tables.intake import Inbox, RefusedSecret
+from models.ledger.tables.intake import Inbox, InboxRaw, RefusedSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,15 @@ class NewInbox:
     business_date: date | None = None
 
 
+_ROW = tuple(name for name in NewInbox.__slots__ if name != "raw_sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    inbox_id: UUID
+    raw_sealed: bytes
+
+
 async def known(conn: Conn, ids: Sequence[UUID]) -> set[UUID]:
     """Which of these records are here already, so that they need no sealing."""
     cursor = await conn.execute("SELECT id FROM inbox WHERE id = ANY(%s)", (list(ids),))
@@ -33,7 +42,10 @@ async def known(conn: Conn, ids: Sequence[UUID]) -> set[UUID]:
 
 async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
     """Keep the records that are new; the ids of those that were."""
-    return {row["id"] for row in await insert(conn, Inbox, rows, conflict="(id) DO NOTHING", returning="id")}
+    written = await insert(conn, Inbox, rows, conflict="(id) DO NOTHING", returning="id", only=_ROW)
+    new = {row["id"] for row in written}
+    await insert(conn, InboxRaw, [_Raw(row.id, row.raw_sealed) for row in rows if row.id in new])
+    return new
 
 
 async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]]:
@@ -42,9 +54,10 @@ async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]
     The attempt is counted by :func:`count_attempts` in a transaction before.
     """
     cursor = await conn.execute(
-        "SELECT id, source, kind, record_key, record_version, sha256, raw_sealed, line_no, attempts,"
-        " position, received_at FROM inbox WHERE outcome = 'waiting' AND kind = %s"
-        " ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED",
+        "SELECT i.id, i.source, i.kind, i.record_key, i.record_version, i.sha256, r.raw_sealed, i.line_no,"
+        " i.attempts, i.position, i.received_at FROM inbox i JOIN inbox_raw r ON r.inbox_id = i.id"
+        " WHERE i.outcome = 'waiting' AND i.kind = %s ORDER BY i.position LIMIT %s"
+        " FOR UPDATE OF i SKIP LOCKED",
         (kind, limit),
     )
     return await cursor.fetchall()
@@ -101,8 +114,10 @@ async def parked_reasons(conn: Conn) -> set[str]:
 
 async def raw(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, bytes]:
     """The sealed bytes of these records."""
-    cursor = await conn.execute("SELECT id, raw_sealed FROM inbox WHERE id = ANY(%s)", (list(ids),))
-    return {row["id"]: row["raw_sealed"] for row in await cursor.fetchall()}
+    cursor = await conn.execute(
+        "SELECT inbox_id, raw_sealed FROM inbox_raw WHERE inbox_id = ANY(%s)", (list(ids),)
+    )
+    return {row["inbox_id"]: row["raw_sealed"] for row in await cursor.fetchall()}
 
 
 async def count_secret(conn: Conn, indexes: Sequence[bytes]) -> None:

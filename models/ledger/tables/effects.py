@@ -11,7 +11,7 @@ from models.ledger.tables.columns import Timestamp, both_or_neither, one_of, sta
 
 
 class Effect(SQLModel, table=True):
-    """An effect; its own id is derived and kept for ever, its body is sealed and never changes."""
+    """An effect; its own id is derived and kept for ever."""
 
     __tablename__ = "effects"
     __table_args__ = (
@@ -73,7 +73,6 @@ class Effect(SQLModel, table=True):
     stage: str | None = None
     content_version: int
     content_sha256: str = Field(max_length=64)
-    body_sealed: bytes
     state: str
     reason: str | None = None
     doubtful: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
@@ -97,6 +96,15 @@ class Effect(SQLModel, table=True):
     confirmed_by: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class EffectBody(SQLModel, table=True):
+    """The exact bytes an effect carries, sealed. Apart from its states, which are written again and again."""
+
+    __tablename__ = "effect_bodies"
+
+    own_id: str = Field(primary_key=True, max_length=32)
+    body_sealed: bytes
 
 
 class EffectAttempt(SQLModel, table=True):

@@ -13,7 +13,7 @@ KINDS = ("case", "feedback", "credit_record", "sms_receipt", "answer")
 
 
 class Inbox(SQLModel, table=True):
-    """One inward record, sealed as it came.
+    """One inward record: whose it is, and what became of it.
 
     The id is derived from source, kind, key and hash, so the same bytes arrive once.
     """
@@ -36,13 +36,21 @@ class Inbox(SQLModel, table=True):
     record_key: str
     record_version: int | None = None
     sha256: str = Field(max_length=64)
-    raw_sealed: bytes
     line_no: int | None = None
     business_date: date | None = None
     received_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs={"server_default": text("now()")})
     outcome: str = Field(default="waiting", sa_column_kwargs={"server_default": "waiting"})
     reason: str | None = None
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class InboxRaw(SQLModel, table=True):
+    """The record's bytes as they came, sealed. Apart from what becomes of it, which changes."""
+
+    __tablename__ = "inbox_raw"
+
+    inbox_id: UUID = Field(primary_key=True)
+    raw_sealed: bytes
 
 
 class Quarantine(SQLModel, table=True):

@@ -44,7 +44,14 @@ def test_a_missing_role_is_named_and_nothing_is_changed(cluster, empty_database,
     assert current(cluster.url("owner", empty_database)) is None
 
 
-ONLY_ADDED_TO = {"history", "catalog_versions", "catalog_items", "refused_secret"}
+ONLY_ADDED_TO = {
+    "history",
+    "catalog_versions",
+    "catalog_items",
+    "refused_secret",
+    "inbox_raw",
+    "effect_bodies",
+}
 FORBIDDEN_TO_APP = [
     "CREATE TABLE more (id int)",
     "ALTER TABLE history ADD COLUMN more int",
@@ -55,12 +62,14 @@ FORBIDDEN_TO_APP = [
     "DELETE FROM history",
     "UPDATE history SET actor = 'x'",
     "DELETE FROM effects",
-    "UPDATE effects SET body_sealed = ''",
+    "UPDATE effects SET content_sha256 = ''",
+    "UPDATE effect_bodies SET body_sealed = ''",
     "UPDATE effects SET own_id = 'x'",
     "DELETE FROM effect_attempts",
     "UPDATE effect_attempts SET started_at = now()",
     "DELETE FROM inbox",
-    "UPDATE inbox SET raw_sealed = ''",
+    "UPDATE inbox SET sha256 = ''",
+    "UPDATE inbox_raw SET raw_sealed = ''",
     "UPDATE catalog_items SET body = '{}'",
     "UPDATE alembic_version SET version_num = 'x'",
     "SET ROLE shenguan_owner",

@@ -12,6 +12,8 @@ REVOKE UPDATE ON history FROM shenguan_app;
 
 -- What came in, what an effect says and under which id, and which try began when, never change:
 -- only what became of them does.
+REVOKE UPDATE ON inbox_raw, effect_bodies FROM shenguan_app;
+
 REVOKE UPDATE ON inbox FROM shenguan_app;
 GRANT UPDATE (outcome, reason, attempts, line_no, business_date) ON inbox TO shenguan_app;
 

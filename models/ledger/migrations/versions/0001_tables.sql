@@ -98,6 +98,12 @@ CREATE TABLE effect_attempts (
     CONSTRAINT ck_effect_attempts_finished_at_with_outcome CHECK ((finished_at IS NULL) = (outcome IS NULL))
 );
 
+CREATE TABLE effect_bodies (
+    own_id VARCHAR(32) NOT NULL,
+    body_sealed BYTEA NOT NULL,
+    CONSTRAINT pk_effect_bodies PRIMARY KEY (own_id)
+);
+
 CREATE TABLE effects (
     own_id VARCHAR(32) NOT NULL,
     channel VARCHAR NOT NULL,
@@ -106,7 +112,6 @@ CREATE TABLE effects (
     stage VARCHAR,
     content_version INTEGER NOT NULL,
     content_sha256 VARCHAR(64) NOT NULL,
-    body_sealed BYTEA NOT NULL,
     state VARCHAR NOT NULL,
     reason VARCHAR,
     doubtful BOOLEAN DEFAULT false NOT NULL,
@@ -195,7 +200,6 @@ CREATE TABLE inbox (
     record_key VARCHAR NOT NULL,
     record_version INTEGER,
     sha256 VARCHAR(64) NOT NULL,
-    raw_sealed BYTEA NOT NULL,
     line_no INTEGER,
     business_date DATE,
     received_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -209,6 +213,12 @@ CREATE TABLE inbox (
 CREATE INDEX ix_inbox_key ON inbox (kind, record_key);
 CREATE INDEX ix_inbox_parked ON inbox (reason) WHERE outcome = 'parked';
 CREATE INDEX ix_inbox_waiting ON inbox (kind, position) WHERE outcome = 'waiting';
+
+CREATE TABLE inbox_raw (
+    inbox_id UUID NOT NULL,
+    raw_sealed BYTEA NOT NULL,
+    CONSTRAINT pk_inbox_raw PRIMARY KEY (inbox_id)
+);
 
 CREATE TABLE incidents (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
