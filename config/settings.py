@@ -138,8 +138,11 @@ class Settings(BaseSettings):
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
 
-    city: Annotated[str, AfterValidator(city_folder)] = _said(
-        "城市（config 下的文件夹名）", "The city: a folder of config/.", "yiyang"
+    city_root: Path | None = _said(
+        "城市文件夹所在目录（不设则为 config）", "Where the city's folder lies, when not in config/.", None
+    )
+    city: str = _said(
+        "城市（其文件夹名）", "The city: the name of its folder.", "yiyang", validate_default=True
     )
     var_dir: Path = _said("运行数据目录", "Where files made while running lie.", Path("var"))
     seed: int = _said("演示数据的种子", "Seed of the demo's world.", 20260301)
@@ -159,6 +162,11 @@ class Settings(BaseSettings):
         None,
         validation_alias="PREFECT_API_AUTH_STRING",
     )
+
+    @field_validator("city")
+    @classmethod
+    def _city_is_there(cls, city: str, info: ValidationInfo) -> str:
+        return city_folder(city, info.data.get("city_root"))
 
     @field_validator("lease_s")
     @classmethod

@@ -53,10 +53,11 @@ def path_secret(value: SecretStr) -> SecretStr:
     return value
 
 
-def city_folder(value: str) -> str:
-    """The name of a folder beside this file that holds a city."""
-    if not re.fullmatch(r"[a-z0-9_]+", value, re.ASCII) or not (_ROOM / value / "catalog.toml").is_file():
-        raise PydanticCustomError("city", "config 下没有这个城市的文件夹")
+def city_folder(value: str, root: Path | None) -> str:
+    """The name of a folder that holds a city: beside this file, or below ``root``."""
+    folder = (root or _ROOM) / value
+    if not re.fullmatch(r"[a-z0-9_]+", value, re.ASCII) or not (folder / "catalog.toml").is_file():
+        raise PydanticCustomError("city", f"{'所给目录' if root else 'config '}下没有这个城市的文件夹")
     return value
 
 

@@ -2,7 +2,17 @@
 
 import typer
 
-from flows import cli_case, cli_city, cli_desk, cli_doctor, cli_run, cli_setup, cli_status
+from flows import (
+    cli_case,
+    cli_city,
+    cli_desk,
+    cli_doctor,
+    cli_import,
+    cli_real,
+    cli_run,
+    cli_setup,
+    cli_status,
+)
 
 app = typer.Typer(
     name="shenguan",
@@ -13,7 +23,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (cli_run, cli_city, cli_status, cli_case, cli_desk, cli_doctor, cli_setup):
+_TOPICS = (
+    cli_run,
+    cli_city,
+    cli_status,
+    cli_case,
+    cli_desk,
+    cli_doctor,
+    cli_import,
+    cli_real,
+    cli_setup,
+)
+for module in _TOPICS:
     module.register(app)
 
 

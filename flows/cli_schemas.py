@@ -16,11 +16,13 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 SHAPES: Mapping[str, str] = {
     "case show": "tasks.case_told.CaseTold",
+    "cases import": "tasks.import_report.ImportReport",
     "decide": "tasks.deciding.Decided",
     "demo": "flows.cli_schemas.demo_summary",
     "dispatch": "tasks.results.Ended",
     "doctor": "tasks.diagnosis.Diagnosis",
     "drain": "tasks.draining.Drained",
+    "feedback import": "tasks.import_report.ImportReport",
     "incidents": "tasks.desk_lists.IncidentList",
     "keys create": "tasks.setting_up.Keys",
     "keys rotate": "tasks.setting_up.Keys",
@@ -31,6 +33,7 @@ SHAPES: Mapping[str, str] = {
     "quarantine list": "tasks.desk_lists.QuarantineList",
     "quarantine release": "tasks.deciding.Released",
     "quarantine show": "tasks.deciding.Quarantined",
+    "real": "tasks.real_summary.RealSummary",
     "rerun": "tasks.rerunning.Rerun",
     "statement": "tasks.results.StatementWritten",
     "status": "tasks.standing.Status",

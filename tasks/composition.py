@@ -55,7 +55,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         yield services
         return
     settings = settings or load_settings()
-    city = load_city(settings.city)
+    city = load_city(settings.city, settings.city_root)
     calendar = Calendar(*load_working_days(city.folder / "calendar.toml"))
     sealing = Sealing(Keyring.load(settings.seal_keys_file))
     async with AsyncExitStack() as stack:

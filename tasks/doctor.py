@@ -57,7 +57,7 @@ def _python() -> Finding:
 
 def _city(settings: Settings) -> tuple[City | None, list[Finding]]:
     try:
-        city = load_city(settings.city)
+        city = load_city(settings.city, settings.city_root)
         calendar = Calendar(*load_working_days(city.folder / "calendar.toml"))
     except CityFilesWrong as wrong:
         return None, [bad("城市配置", problem, f"改正 config/{settings.city}") for problem in wrong.problems]

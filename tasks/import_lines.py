@@ -53,18 +53,18 @@ class ImportFile:
         return self.mapping.kind
 
 
-def read_file(path: Path, mapping: Mapping) -> ImportFile:
+def read_file(path: Path, mapping: Mapping, kind: str) -> ImportFile:
     """Every row of the file. Nothing is kept yet, so that a file which breaks off is refused as a whole.
 
     Raises:
-        MappingWrong: the mapping reads columns the file lacks.
+        MappingWrong: the mapping is for another kind, or reads columns the file lacks.
         FileUnreadable: the file cannot be read to its end.
     """
-    known = _FEEDS[mapping.kind]
-    feed = Feed(mapping.source, f"file:{path.name}", mapping.kind, known.key_field, known.version_field)
+    known = _FEEDS[kind]
+    feed = Feed(mapping.source, f"file:{path.name}", kind, known.key_field, known.version_field)
     lines = [
         _record(feed, each) if isinstance(each, MappedRecord) else _problem(feed, each)
-        for each in _READERS[mapping.kind](path, mapping)
+        for each in _READERS[kind](path, mapping)
     ]
     return ImportFile(path, mapping, feed, lines)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from tasks.import_lines import ImportFile, Line
+from tasks.import_lines import ImportFile
 
 _STOPPED = frozenset({"quarantined", "parked"})
 _UNKNOWN_ITEM = "unknown_item"
@@ -84,9 +84,3 @@ def _place(outcome: str) -> str:
 
 def _rule(outcome: str, reason: str | None) -> str:
     return _UNKNOWN_ITEM if outcome == "parked" else reason or outcome
-
-
-def of_a_row(report: ImportReport, lines: list[Line]) -> dict[str, str]:
-    """The sentence of the first row under each rule that a file's own row broke."""
-    by_line = {line.line_no: line.message for line in lines if line.rule}
-    return {rule: by_line.get(number, "") for rule, number in report.first_line_of_rule.items()}

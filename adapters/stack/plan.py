@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -70,7 +71,11 @@ class Plan:
     ``given`` are the person's own SHENGUAN_* settings: they win over ours, a system whose URL is
     among them is real and gets no simulator, and with a DATABASE_URL the ledger lives there.
     ``schedules`` lets deployments start by themselves. ``renew`` drops what a stack with another
-    seed or number of cases left in the folder; without it the world that is there stays.
+    seed or number of cases left in the folder; without it the world that is there stays;
+    ``fresh`` drops it in any case.
+    ``city_root`` holds the city's folder where that is not config/. Without ``prefect`` there is no
+    server, and no worker or dispatcher either. With ``quiet_since`` the simulated systems begin
+    nothing of their own, and the city's liaisons are in office from that day.
     """
 
     folder: Path
@@ -85,6 +90,15 @@ class Plan:
     listener: bool = True
     schedules: bool = True
     renew: bool = False
+    fresh: bool = False
+    city_root: Path | None = None
+    prefect: bool = True
+    quiet_since: date | None = None
+
+    @property
+    def city_folder(self) -> Path:
+        """The folder of the city's files."""
+        return (self.city_root or self.project / "config") / self.city
 
     @property
     def simulated(self) -> tuple[System, ...]:

@@ -18,6 +18,7 @@ from adapters.stack.plan import Plan
 from adapters.stack.postgres import Cluster
 from adapters.stack.prefect_server import PrefectServer
 from adapters.stack.processes import Program, Supervisor, end_politely_on_signals
+from adapters.stack.quiet_world import make_quiet
 from adapters.stack.ready import answers
 from adapters.stack.secrets import Secrets
 from adapters.stack.simulators import Simulators
@@ -85,6 +86,7 @@ class Stack:
         plan, ports = self.plan, self.plan.ports
         made = {
             "SHENGUAN_CITY": plan.city,
+            **({"SHENGUAN_CITY_ROOT": str(plan.city_root.resolve())} if plan.city_root else {}),
             "SHENGUAN_SEED": str(plan.seed),
             "SHENGUAN_SEAL_KEYS_FILE": str((self.folder / "keys" / "seal.json").resolve()),
             "SHENGUAN_LISTENER_HOST": "127.0.0.1",
@@ -97,7 +99,7 @@ class Stack:
         made |= plan.given
         # What may change tables is used here, once, and handed to nobody.
         made.pop("SHENGUAN_OWNER_DATABASE_URL", None)
-        return {**made, **self.server.client_environment()}
+        return {**made, **self.server.client_environment()} if plan.prefect else made
 
     def wait_deployed(self) -> None:
         """Returns when all of ``prefect.yaml`` is deployed, and worker and dispatcher run.
@@ -136,7 +138,7 @@ class Stack:
         plan = self.plan
         self._exit.callback(self._stop_cluster)  # pushed first: PostgreSQL is left last
         self._exit.enter_context(self.supervisor)
-        if plan.renew:
+        if plan.renew or plan.fresh:
             self._renew()
         plan.ports.assert_free()
         self._secrets = Secrets(self.folder / "keys")
@@ -148,7 +150,8 @@ class Stack:
             adopt(self.environment())
             self.settings = load_settings()
             self._start_cluster()
-        self.server.launch(self.supervisor)
+        if plan.prefect:
+            self.server.launch(self.supervisor)
         with self._timed("world"):
             self._make_world()
         self.simulators.launch(self.supervisor)
@@ -158,6 +161,8 @@ class Stack:
             self._start_listener()
         with self._timed("simulators"):
             self.simulators.wait(self.supervisor)
+        if not plan.prefect:
+            return
         with self._timed("prefect_server"):
             self.server.wait(self.supervisor)
         self._deploying = threading.Thread(target=self._deploy, name="deploy")
@@ -189,8 +194,10 @@ class Stack:
             return
         argv = [sys.executable, "-m", "adapters.sandbox.world", f"--seed={self.plan.seed}"]
         argv += [f"--cases={self.plan.cases}", f"--out={world.resolve()}"]
-        argv.append(f"--city-dir={self.plan.project / 'config' / self.plan.city}")
+        argv.append(f"--city-dir={self.plan.city_folder}")
         self.supervisor.run(Program("world", argv), timeout=600)
+        if self.plan.quiet_since is not None:
+            make_quiet(world, self.plan.quiet_since)
 
     def _migrate(self) -> None:
         owner = self.plan.given.get("SHENGUAN_OWNER_DATABASE_URL")
@@ -224,19 +231,22 @@ class Stack:
 
     def _renew(self) -> None:
         """Another seed or number of cases is another city: nothing of the old one stays."""
+        same = False
         try:
             made = json.loads((self.folder / "world" / "world.json").read_text(encoding="utf-8"))
             same = (made["seed"], made["cases"]) == (str(self.plan.seed), self.plan.cases)
         except FileNotFoundError:
-            return
+            same = True  # nothing was made here yet
         except (ValueError, KeyError, TypeError):
-            same = False
-        if same:
+            pass
+        if same and not self.plan.fresh:
             return
         data = self.folder / "pg" / "data"
         if (left := postmaster.find_postmaster(data)) is not None:
             postmaster.stop(left, data, "immediate")
         for path in self.folder.iterdir():
+            if path == self.plan.city_root:
+                continue
             if path.is_dir() and path.name != "log":
                 shutil.rmtree(path)
             elif path.is_file():
