@@ -1,15 +1,15 @@
 """A case's handovers: one for each duty of its pinned item, routed by place of business."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from config.city import CatalogItem, City, Duty
 from models.domain.keys import row_id
-from models.domain.lifecycles.case import CaseEvent, CaseState
+from models.domain.lifecycles.case import CaseEvent, CaseResult, CaseState
 from models.domain.lifecycles.handover import HandoverEvent, HandoverState
-from models.domain.workdays import Calendar
+from models.domain.workdays import Calendar, business_day
 from models.ledger.bulk import Conn
 from models.ledger.queries import handovers
 from models.ledger.queries.handovers import NewHandover
@@ -43,10 +43,13 @@ async def write_handovers(
             in_force[change.id] = rows_new
             continue
         for row in rows:
-            event = _event(row, voided=voided, reinstated=reinstated)
-            if event is not None:
-                reason = "recall_due" if event is HandoverEvent.RECALLED else "reinstated"
-                moves.append(_move(row, event, reason))
+            if voided and row["state"] != HandoverState.RECALLED:
+                moves.append(_move(row, HandoverEvent.RECALLED, "recall_due"))
+            elif reinstated and row["state"] == HandoverState.RECALLED:
+                moves.append(_move(row, HandoverEvent.REINSTATED, "reinstated"))
+            elif row["state"] == HandoverState.CLOSED and _granted_after_all(change):
+                until = {"observe_until": observe_until(change)}
+                moves.append(_move(row, HandoverEvent.REOPENED, "result_corrected", until))
         if not voided:
             in_force[change.id] = [as_handover(row) for row in rows]
     await begin(conn, HANDOVER, new, actor=ACTOR, business_now=business_now)
@@ -85,15 +88,24 @@ def as_handover(row: dict[str, Any]) -> NewHandover:
     return NewHandover(**{name: row[name] for name in NewHandover.__slots__})
 
 
-def _event(row: dict[str, Any], *, voided: bool, reinstated: bool) -> HandoverEvent | None:
-    if voided and row["state"] != HandoverState.RECALLED:
-        return HandoverEvent.RECALLED
-    if reinstated and row["state"] == HandoverState.RECALLED:
-        return HandoverEvent.REINSTATED
-    return None
+def _granted_after_all(change: "CaseChange") -> bool:
+    """Whether a correction grants what was refused, withdrawn or terminated before."""
+    before = change.before["result"] if change.before else None
+    return before != CaseResult.GRANTED and change.step.standing.result is CaseResult.GRANTED
 
 
-def _move(row: dict[str, Any], event: HandoverEvent, reason: str) -> Move:
+def observe_until(change: "CaseChange") -> date:
+    """The last day of silence after which the loop may close; at once where nothing was granted."""
+    completed = business_day(change.record.completed_at or change.record.changed_at)
+    granted = change.step.standing.result is CaseResult.GRANTED
+    if not granted or not change.linked:
+        return completed
+    return completed + timedelta(days=change.item.observation_days)
+
+
+def _move(
+    row: dict[str, Any], event: HandoverEvent, reason: str, changes: Mapping[str, Any] | None = None
+) -> Move:
     return Move(
         id=row["id"],
         case_id=row["case_id"],
@@ -101,4 +113,5 @@ def _move(row: dict[str, Any], event: HandoverEvent, reason: str) -> Move:
         event=event,
         row_version=row["row_version"],
         reason=reason,
+        changes=changes or {},
     )

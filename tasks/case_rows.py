@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,13 @@ from models.domain.admission import Advance
 from models.domain.lifecycles.case import CaseEvent, CaseState
 from models.domain.party_codes import clean_code
 from models.domain.record import CaseRecord
-from models.domain.workdays import Calendar, business_day
+from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
 from models.ledger.queries import cases, credit, effects, handovers
 from models.ledger.sealing import Sealing
 from models.ledger.writer import CASE, Move, begin, move
 from tasks.advice import platform_check
-from tasks.case_handovers import write_handovers
+from tasks.case_handovers import observe_until, write_handovers
 from tasks.case_licences import licence_id, write_licences
 from tasks.planning import Owed, owed_push, plan
 from tasks.reporting import owed_approval, remember_reports
@@ -107,21 +107,12 @@ def _columns(change: CaseChange, sealing: Sealing) -> dict[str, Any]:
         "result": standing.result.value if standing.result else None,
         "accepted_at": record.accepted_at,
         "completed_at": (record.completed_at or record.changed_at) if completed else None,
-        "observe_until": _observe_until(change) if completed else None,
+        "observe_until": observe_until(change) if completed else None,
         "region": record.region,
         "place_region": record.place_of_business.region,
         "party_index": party_index,
         "licence_id": licence_id(record, party_index) if completed else None,
     }
-
-
-def _observe_until(change: CaseChange) -> date:
-    """The last day of silence after which the loop may close; at once where nothing was granted."""
-    completed = business_day(change.record.completed_at or change.record.changed_at)
-    granted = change.step.standing.result == "granted"
-    if not granted or not change.linked:
-        return completed
-    return completed + timedelta(days=change.item.observation_days)
 
 
 def _new_case(change: CaseChange, columns: dict[str, Any]) -> cases.NewCase:
@@ -171,7 +162,8 @@ def _move(change: CaseChange, at: int, columns: dict[str, Any]) -> Move:
         event=events[at] if events else None,
         row_version=change.before["row_version"] + at,
         reason="newer_version" if not events else None,
-        changes=columns,
+        # What the newest record says is written with the last event: before it, the older holds.
+        changes=columns if at >= len(events) - 1 else {},
     )
 
 

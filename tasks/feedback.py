@@ -61,7 +61,7 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
     now = await clock.business_now(conn)
     read, problems = await read_waiting(conn, sealing, "feedback", parse_feedback, limit)
     fresh, outcomes = await _newest(conn, read)
-    matches = await _match(conn, sealing, [each.record for each in fresh])
+    matches = await _match(conn, sealing, city, [each.record for each in fresh])
     stopped = await _cases_with_a_person(conn, fresh, matches)
     good: list[tuple[_Read, _Match]] = []
     for each, match in zip(fresh, matches, strict=True):
@@ -94,7 +94,7 @@ def _id(read: _Read) -> UUID:
     return row_id("feedback", read.row["source"], read.record.feedback_no)
 
 
-async def _match(conn: Conn, sealing: Sealing, records: Sequence[FeedbackRecord]) -> list[_Match]:
+async def _match(conn: Conn, sealing: Sealing, city: City, records: Sequence[FeedbackRecord]) -> list[_Match]:
     by_number = await cases.find(conn, sorted({r.case_no for r in records if r.case_no}))
     by_receipt = await handovers.by_receipt(conn, [r.push_receipt for r in records if r.push_receipt])
     licences: dict[str, dict[str, Any]] = {}
@@ -121,12 +121,21 @@ async def _match(conn: Conn, sealing: Sealing, records: Sequence[FeedbackRecord]
         found.append(_Match(by, case, licence_id or (case or {}).get("licence_id")))
     duties = await handovers.of_cases(conn, [match.case["id"] for match in found if match.case])
     return [
-        _with_handovers(match, record, duties, by_receipt)
+        _with_handovers(city, match, record, duties, by_receipt)
         for match, record in zip(found, records, strict=True)
     ]
 
 
+def _same_department(city: City, ours: str | None, theirs: str) -> bool:
+    """Whether both codes mean one department today: duties go over to successors."""
+    if ours == theirs or ours is None:
+        return ours == theirs
+    mine, heir = city.successor_of(ours), city.successor_of(theirs)
+    return mine is not None and heir is not None and mine.code == heir.code
+
+
 def _with_handovers(
+    city: City,
     match: _Match,
     record: FeedbackRecord,
     duties: Mapping[UUID, Sequence[dict[str, Any]]],
@@ -141,7 +150,7 @@ def _with_handovers(
     mine = tuple(
         row
         for row in rows
-        if row["department_code"] == record.department
+        if _same_department(city, row["department_code"], record.department)
         and record.supervision_item in {None, row["supervision_item"]}
     )
     return _Match(match.by, match.case, match.licence_id, mine)

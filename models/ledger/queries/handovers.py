@@ -79,7 +79,7 @@ async def to_close(conn: Conn, today: date, limit: int) -> list[dict[str, Any]]:
             SELECT count(*) FILTER (WHERE f.abnormal) AS abnormal, max(f.rectification_due) AS mend_by
             FROM feedback_handovers fh JOIN feedback f ON f.id = fh.feedback_id
             WHERE fh.handover_id = h.id AND NOT f.withdrawn) f
-        WHERE h.state = 'observing' AND h.observe_until <= %(today)s
+        WHERE h.state = 'observing' AND c.state <> 'accepted' AND h.observe_until <= %(today)s
           AND (f.mend_by IS NULL OR f.mend_by <= %(today)s)
         ORDER BY h.observe_until, h.id LIMIT %(limit)s
         """,
