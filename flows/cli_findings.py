@@ -16,15 +16,15 @@ def told() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except Exception as finding:
-        code = _code_of(finding)
-        if code is None:
+        said = sentence_of(finding)
+        if said is None:
             raise
-        print(finding, file=sys.stderr)  # noqa: T201 - the command line speaks here
-        sys.exit(code)
+        print(said[1], file=sys.stderr)  # noqa: T201 - the command line speaks here
+        sys.exit(said[0])
 
 
-def _code_of(finding: Exception) -> int | None:
-    """The exit code of a finding; None for what is none.
+def sentence_of(finding: Exception) -> tuple[int, str] | None:
+    """The exit code and sentence of a finding; None for what is none.
 
     Asked only when something was raised: a command that fails may wait for these imports, `--help` not.
     """
@@ -34,7 +34,10 @@ def _code_of(finding: Exception) -> int | None:
     from models.domain.errors import ShenguanError
     from models.ledger.connection import LedgerUnavailable
     from models.ledger.keyring import KeyringBroken
+    from models.ledger.setup import is_schema_unfit
 
     if isinstance(finding, SettingsWrong | CityFilesWrong | KeyringBroken | PortTaken | LedgerUnavailable):
-        return USAGE
-    return FINDINGS if isinstance(finding, ShenguanError) else None
+        return USAGE, str(finding)
+    if is_schema_unfit(finding):
+        return USAGE, "台账的表与程序不符，请先运行 shenguan migrate（属主角色）"
+    return (FINDINGS, str(finding)) if isinstance(finding, ShenguanError) else None

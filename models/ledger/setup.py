@@ -38,3 +38,8 @@ def bring_up(owner_url: str) -> tuple[str | None, str]:
         raise LedgerUnavailable(
             type(failure.orig).__name__, getattr(failure.orig, "sqlstate", None)
         ) from None
+
+
+def is_schema_unfit(error: BaseException) -> bool:
+    """Whether PostgreSQL missed a table or column: the schema is not the one this program needs."""
+    return isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)

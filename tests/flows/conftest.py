@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 SECRET, CONTROL = "a made-up secret", "let-me-in"
-CASES, TICKS = 40, 6
+CASES, TICKS = 40, 5
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,8 @@ def city_lived(cluster, migrated, keyring_file, tmp_path_factory):
 @pytest.fixture
 def shenguan(city_lived, monkeypatch, tmp_path):
     """``shenguan("status", "--json")`` → exit code, standard output, standard error."""
-    from flows.cli import app, main
+    from flows.cli import app
+    from flows.cli_findings import sentence_of
 
     for name in [name for name in os.environ if name.startswith(("SHENGUAN_", "PREFECT_"))]:
         monkeypatch.delenv(name)
@@ -72,13 +73,10 @@ def shenguan(city_lived, monkeypatch, tmp_path):
         if done.exception is None or isinstance(done.exception, SystemExit):
             return SimpleNamespace(code=done.exit_code, out=done.stdout, err=done.stderr)
         # what typer lets through is told by `main`
-        from flows.cli_findings import _code_of
-
-        code = _code_of(done.exception)
-        if code is None:
+        said = sentence_of(done.exception)
+        if said is None:
             raise done.exception
-        assert main is not None
-        return SimpleNamespace(code=code, out=done.stdout, err=str(done.exception))
+        return SimpleNamespace(code=said[0], out=done.stdout, err=said[1])
 
     yield run
     structlog.reset_defaults()

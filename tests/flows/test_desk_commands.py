@@ -215,3 +215,20 @@ def test_the_doctor_says_every_wrong_setting_at_once(shenguan, monkeypatch):
     assert done.code == 2
     assert len(said) == 3
     assert "viele" not in done.out
+
+
+def test_a_database_without_tables_is_said(shenguan, monkeypatch, cluster, empty_database):
+    monkeypatch.setenv("SHENGUAN_DATABASE_URL", cluster.url("app", empty_database))
+    done = shenguan("status")
+    assert done.code == 2
+    assert "shenguan migrate" in done.err
+    found = {each["what"]: each for each in json.loads(shenguan("doctor", "--json").out)["findings"]}
+    assert "shenguan migrate" in found["数据库结构"]["todo"]
+
+
+def test_a_ledger_that_is_away_is_said(shenguan, monkeypatch):
+    monkeypatch.setenv("SHENGUAN_DATABASE_URL", "postgresql://nobody:geheim@127.0.0.1:1/none")
+    done = shenguan("status")
+    assert done.code == 2
+    assert "台账数据库不可用" in done.err
+    assert "geheim" not in done.err
