@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 SECRET, CONTROL = "a made-up secret", "let-me-in"
-CASES, TICKS = 40, 5
+CASES, TICKS = 30, 5
 
 
 @pytest.fixture(scope="session")
@@ -135,5 +135,4 @@ async def _live(world, ports):
             _set_clock(ports, now)
             async with services.ledger.writing() as conn:
                 await clock.set_clock(conn, business=now, rate=Decimal(0))
-            for _ in range(2):
-                await steps.everything(services)
+            await steps.everything(services)

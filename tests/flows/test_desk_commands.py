@@ -19,10 +19,11 @@ def validated(command, text):
 
 @pytest.fixture
 def refused(ask):
-    """A case of which a credit report was refused: number and own id."""
+    """A case of which one credit report was refused, and nothing else: number and own id."""
     rows = ask(
-        "SELECT c.case_no, e.own_id FROM effects e JOIN cases c ON c.id = e.case_id"
-        " WHERE e.state = 'refused' AND e.decided_at IS NULL ORDER BY e.own_id"
+        "SELECT c.case_no, min(e.own_id) FROM effects e JOIN cases c ON c.id = e.case_id"
+        " WHERE e.state = 'refused' AND e.decided_at IS NULL GROUP BY c.case_no HAVING count(*) = 1"
+        " ORDER BY c.case_no"
     )
     assert rows
     return rows[0]
