@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Lived:
     begins: datetime
     ends: datetime
     verdict: dict
+    heard: list = field(default_factory=list)
 
     @property
     def four(self):
@@ -36,6 +37,25 @@ class Lived:
 def make_world(folder: Path, *, seed: str, cases: int):
     """The world's files below ``folder``/world."""
     write(build(seed, cases, CITY), folder / "world")
+
+
+_PERSONAL = ("name", "id_number", "legal_person", "contact", "phone", "address")
+
+
+def personal_words(folder: Path):
+    """Whatever the world's files say of a person or a party."""
+    words = set()
+    for name in ("feed_cases", "feed_feedback", "answers", "credit_records"):
+        for line in (folder / f"{name}.jsonl").read_text().splitlines():
+            record = json.loads(line)["record"]
+            if isinstance(record, dict):
+                for about in (record.get("party"), record.get("place_of_business")):
+                    words |= {about.get(key) for key in _PERSONAL} if isinstance(about, dict) else set()
+                penalty = record.get("penalty") or {}
+                words |= {penalty.get(key) for key in ("CF_XDR_MC", "CF_XDR_SHXYM", "CF_XDR_ZJHM")}
+    for person in json.loads((folder / "liaisons.json").read_text()):
+        words |= {person["name"], person["phone"]}
+    return sorted(word for word in words if isinstance(word, str) and len(word.strip()) > 1)
 
 
 async def live(world, *, every=1, leave_out=()):

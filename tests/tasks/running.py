@@ -163,6 +163,17 @@ class World:
         async with self.services.ledger.writing() as conn:
             await conn.execute(sql, values)
 
+    async def post(self, url, value):
+        """Post this as the gateway does; it is answered with 200."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data=json.dumps(value).encode(), headers=headers)
+
+        def ask():
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+
+        assert await asyncio.to_thread(ask) == 200
+
     async def dump(self, cluster, database):
         """Everything the database holds, as pg_dump writes it."""
         done = await asyncio.to_thread(

@@ -1,17 +1,41 @@
 """A city's approvals from acceptance to credit, counted from outside; and the count bites."""
 
 import asyncio
+import logging
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
 import pytest_asyncio
+import structlog
 
 from tasks.draining import drain
 from tasks.steps import send_reports, send_returns, tell_liaisons
-from tests.tasks.living import compare, live, make_world
+from tests.tasks.living import compare, live, make_world, personal_words
 from tests.tasks.running import SYSTEMS, Outside, running
 
 NONE = {"lost": 0, "doubled": 0, "unexpected": 0, "silent": 0}
+
+
+@contextmanager
+def listening():
+    """Everything that is logged meanwhile, by us and by the libraries, whatever its level."""
+    heard, root = [], logging.getLogger()
+
+    class Ear(logging.Handler):
+        def emit(self, record):
+            heard.append(record.getMessage())
+
+    ear, level = Ear(), root.level
+    root.addHandler(ear)
+    root.setLevel(logging.DEBUG)
+    try:
+        with structlog.testing.capture_logs() as ours:
+            yield heard
+    finally:
+        root.removeHandler(ear)
+        root.setLevel(level)
+    heard += [str(line) for line in ours]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -24,7 +48,9 @@ async def lived(cluster, database, keyring_file, mailbox, tmp_path_factory):
         settings = outside.settings(cluster.url("app", database), keyring_file)
         async with running(outside, settings) as world:
             mailbox.services = world.services
-            yield await live(world)
+            with listening() as heard:
+                told = await live(world)
+            yield replace(told, heard=heard)
             mailbox.services = None
     finally:
         outside.stop()
@@ -106,6 +132,29 @@ async def test_no_text_leaves_twice_to_one_phone_within_the_window(lived):
         " WHERE pause < interval '30 minutes'"
     )
     assert short == []
+
+
+def found_in(text, words):
+    """The words that stand in the text, plainly or as the hexadecimal of a bytea."""
+    return [word for word in words if word in text or word.encode("utf-8", "surrogatepass").hex() in text]
+
+
+async def test_the_ledger_holds_no_personal_data_in_plain_text(lived, cluster, database):
+    words = personal_words(lived.world.outside.world)
+    assert len(words) > 500
+    dump = await lived.world.dump(cluster, database)
+    assert await lived.world.value("SELECT min(case_no) FROM cases") in dump, "it is the right dump"
+    assert found_in(dump, words) == []
+
+
+async def test_no_log_line_and_no_text_names_anybody(lived):
+    words = personal_words(lived.world.outside.world)
+    logged = "\n".join(lived.heard)
+    assert "cases.admitted" in logged
+    assert "effects.sent" in logged
+    assert found_in(logged, words) == []
+    texts = "\n".join(text["content"]["content"] for text in lived.world.stored("sms"))
+    assert found_in(texts, words) == []
 
 
 async def test_a_second_drain_plans_nothing_and_leaves_the_outside_as_it_was(lived):
