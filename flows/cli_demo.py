@@ -5,8 +5,6 @@ The business clock runs fast, a working day a tick, and says so. What it did is 
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from flows.cli_compare import compare_from_outside
 from flows.cli_findings import FINDINGS, FINE
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _SWEEP_ON = 0
 """Mondays."""
 _SETTLE_SHARE = 0.95
 _MIRROR_PATIENCE_S = 45.0
-COMPARER = Path("tests") / "outside" / "compare.py"
 
 NAMES = {
     "cases_seen": "收到办件",
@@ -68,7 +66,7 @@ def run_demo(project: Path, *, seed: int, cases: int, as_json: bool) -> int:
         _log_to(stack.folder / "log" / "demo.log")
         summary = asyncio.run(_run(stack, console))
         _end_prefect()
-        verdict = _compare(project, stack)
+        verdict = compare_from_outside(project, stack)
         summary |= {name: verdict[name] for name in ("lost", "doubled", "unexpected", "silent")}
         summary["can_settle"], summary["settled_of_these"] = verdict["can_settle"], verdict["settled"]
         summary["timings"] = stack.timings
@@ -183,27 +181,6 @@ def _remember(path: Path, begun: datetime) -> datetime:
     if not path.exists():
         path.write_text(begun.isoformat())
     return datetime.fromisoformat(path.read_text())
-
-
-def _compare(project: Path, stack: "Stack") -> dict[str, Any]:
-    simulators, out = stack.simulators, stack.folder / "compare.json"
-    argv = [
-        *(sys.executable, str(project / COMPARER)),
-        *("--city-dir", str(project / "config" / stack.plan.city)),
-        *("--liaisons", str(simulators.world / "liaisons.json")),
-        *("--platform-ledger", str(simulators.ledger("platform"))),
-        *("--platform-feed", str(simulators.feed("platform"))),
-        *("--credit-ledger", str(simulators.ledger("credit"))),
-        *("--credit-feed", str(simulators.feed("credit"))),
-        *("--sms-ledger", str(simulators.ledger("sms"))),
-        *("--statement", str(stack.folder / "statement.jsonl")),
-        *("--json", str(out)),
-    ]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True)  # noqa: S603 - our own script
-    if done.returncode not in {FINE, FINDINGS}:
-        raise RuntimeError(f"外部核对未能完成：{done.stderr[-500:]}")
-    verdict: dict[str, Any] = json.loads(out.read_text())
-    return verdict
 
 
 def _show(console: Console, summary: dict[str, Any]) -> None:
