@@ -197,11 +197,11 @@ async def recover(ledger: Ledger, calendar: Calendar) -> int:
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
         back = await effects.recover_expired(conn, business_now=now)
-        poisoned = await effects.poisoned(conn, POISON_AFTER)
+        poisoned = [row["own_id"] for row in back if row["deaths"] >= POISON_AFTER]
         if poisoned:
             await effects.hold(
                 conn, poisoned, reason="killed_worker", owner="联动运维岗", due_at=due_at(calendar, now)
             )
-    if back or poisoned:
+    if back:
         log.warning("leases.recovered", effects=len(back), held=len(poisoned))
     return len(back)

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 Fetch = Callable[[str | None], Awaitable[Page]]
 
 RAW_FIELD = "inbox.raw"
+_AT_REST = timedelta(seconds=10)
+"""A feed that brings nothing new is noted as read this often: a reading at rest writes nothing else."""
 _SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
 
 
@@ -92,20 +94,32 @@ async def take_in(
     head = mark["cursor"]
     due = mark["trailing_at"] is None or mark["trailing_at"] < datetime.now(UTC) - reread_after
     begin = mark["trailing_cursor"] if due else mark["previous_cursor"]
-    taken = await _read_on(ledger, sealing, fetch, feed, begin)
-    async with ledger.writing() as conn:
-        await watermarks.follow(conn, feed.source, feed.name, head)
-        if due:
-            await watermarks.trail(conn, feed.source, feed.name, mark["previous_cursor"])
+    noted = mark["moved_at"] is not None and mark["moved_at"] > datetime.now(UTC) - _AT_REST
+    taken = await _read_on(ledger, sealing, fetch, feed, begin, known_end=head if noted else None)
+    if due or mark["previous_cursor"] != head:
+        async with ledger.writing() as conn:
+            await watermarks.follow(conn, feed.source, feed.name, head)
+            if due:
+                await watermarks.trail(conn, feed.source, feed.name, mark["previous_cursor"])
     if taken.new or taken.secret:
         log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, secret=taken.secret)
     return taken
 
 
-async def _read_on(ledger: Ledger, sealing: Sealing, fetch: Fetch, feed: Feed, cursor: str | None) -> TakenIn:
+async def _read_on(
+    ledger: Ledger,
+    sealing: Sealing,
+    fetch: Fetch,
+    feed: Feed,
+    cursor: str | None,
+    *,
+    known_end: str | None,
+) -> TakenIn:
     taken = TakenIn()
     while True:
         page = await fetch(cursor)
+        if not page.items and not page.has_more and page.next_cursor == known_end:
+            return taken
         arrivals = [Arrival(item) for item in page.items]
         taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
         if not page.has_more or page.next_cursor == cursor:

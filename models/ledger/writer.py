@@ -144,8 +144,10 @@ async def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
     cases = sorted({row.case_id for row in rows if row.case_id is not None})
     if cases:
         await conn.execute(
-            "INSERT INTO mirror (case_id, dirty_since) SELECT unnest(%s::uuid[]), clock_timestamp()"
-            " ON CONFLICT (case_id) DO UPDATE SET dirty_since = EXCLUDED.dirty_since",
+            "INSERT INTO mirror (case_id, dirty_since) SELECT unnest(%s::uuid[]), now()"
+            # Its time is the transaction's: a case that moves several times in one is marked once.
+            " ON CONFLICT (case_id) DO UPDATE SET dirty_since = EXCLUDED.dirty_since"
+            " WHERE mirror.dirty_since IS DISTINCT FROM EXCLUDED.dirty_since",
             (cases,),
         )
 

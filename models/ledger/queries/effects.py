@@ -239,7 +239,7 @@ async def give_back(conn: Conn, *, token: UUID) -> int:
 async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[str, Any]]:
     """Take up what dead workers left: leased goes back, an intent's outcome is unknown.
 
-    A lease without an intent proves that no call was made. Returns own_id, state, channel.
+    A lease without an intent proves that no call was made. Returns own_id, state, channel, deaths.
     """
     cursor = await conn.execute(
         """
@@ -253,11 +253,11 @@ async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[st
                 not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),
                 answered_business = %s, lease_token = NULL, lease_until = NULL
             FROM dead WHERE e.own_id = dead.own_id
-            RETURNING e.own_id, e.state, e.channel, e.attempts),
+            RETURNING e.own_id, e.state, e.channel, e.attempts, e.deaths),
         tried AS (
             UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = 'worker_lost'
             FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL)
-        SELECT own_id, state, channel FROM back
+        SELECT own_id, state, channel, deaths FROM back
         """,
         (business_now,),
     )
@@ -281,14 +281,6 @@ async def unknown_texts(conn: Conn, before: datetime) -> list[str]:
     cursor = await conn.execute(
         "SELECT own_id FROM effects WHERE channel = 'sms' AND state = 'unknown' AND answered_business <= %s",
         (before,),
-    )
-    return [row["own_id"] for row in await cursor.fetchall()]
-
-
-async def poisoned(conn: Conn, deaths: int) -> list[str]:
-    """Effects that ended this many workers in a row without an outcome."""
-    cursor = await conn.execute(
-        "SELECT own_id FROM effects WHERE state IN ('planned', 'unknown') AND deaths >= %s", (deaths,)
     )
     return [row["own_id"] for row in await cursor.fetchall()]
 

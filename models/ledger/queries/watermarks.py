@@ -6,14 +6,15 @@ from models.ledger.bulk import Conn
 
 
 async def read(conn: Conn, source: str, feed: str) -> dict[str, Any]:
-    """cursor, previous_cursor and trailing_cursor (older places), trailing_at; all None at first."""
+    """cursor, previous_cursor, trailing_cursor (older places), trailing_at, moved_at; all None at first."""
     cursor = await conn.execute(
-        "SELECT cursor, previous_cursor, trailing_cursor, trailing_at FROM watermarks"
+        "SELECT cursor, previous_cursor, trailing_cursor, trailing_at, moved_at FROM watermarks"
         " WHERE source = %s AND feed = %s",
         (source, feed),
     )
     row = await cursor.fetchone()
-    return row or {"cursor": None, "previous_cursor": None, "trailing_cursor": None, "trailing_at": None}
+    names = ("cursor", "previous_cursor", "trailing_cursor", "trailing_at", "moved_at")
+    return row or dict.fromkeys(names)
 
 
 async def move(conn: Conn, source: str, feed: str, to: str, *, repeats: int = 0) -> None:
