@@ -58,6 +58,7 @@ class EffectEvent(StrEnum):
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
     ASKED_AGAIN = "asked_again"
+    OVERTAKEN = "overtaken"
 
 
 _S, _E = EffectState, EffectEvent
@@ -67,10 +68,12 @@ TRANSITIONS: Mapping[tuple[EffectState, EffectEvent], EffectState] = {
     (_S.PLANNED, _E.SUPERSEDED): _S.SUPERSEDED,  # 内容有了新版本，旧版未发出
     (_S.PLANNED, _E.HELD): _S.HELD,  # 反复失败，转人工
     (_S.LEASED, _E.LEASE_GIVEN_BACK): _S.PLANNED,  # 未发起调用，归还
+    (_S.LEASED, _E.OVERTAKEN): _S.SUPERSEDED,  # 未发出即归还，其间已有新版或源头已撤回
     (_S.LEASED, _E.INTENDED): _S.INTENT,  # 意向先提交，再调用
     (_S.LEASED, _E.REPEAT_GIVEN_BACK): _S.UNKNOWN,
     (_S.INTENT, _E.ACCEPTED): _S.ACCEPTED,
     (_S.INTENT, _E.NOT_DONE): _S.PLANNED,  # 确证未发生
+    (_S.INTENT, _E.OVERTAKEN): _S.SUPERSEDED,  # 确证未发生，其间已有新版或源头已撤回
     (_S.INTENT, _E.REFUSED): _S.REFUSED,
     (_S.INTENT, _E.OUTCOME_UNKNOWN): _S.UNKNOWN,
     (_S.INTENT, _E.DELIVERED): _S.DELIVERED,  # 回执早于应答

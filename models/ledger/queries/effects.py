@@ -54,6 +54,15 @@ class Outcome:
     due_at: datetime | None = None
 
 
+_OVERTAKEN = """(
+    EXISTS (SELECT FROM effects n WHERE n.channel = e.channel AND n.target = e.target
+        AND n.business_key = e.business_key AND n.content_version > e.content_version)
+    OR e.channel IN ('push', 'credit_report')
+        AND EXISTS (SELECT FROM cases c WHERE c.id = e.case_id AND c.state = 'voided'))"""
+"""What was in somebody's hands and never left has nothing to do any more: a newer content of its key
+was planned meanwhile, or its case was withdrawn."""
+
+
 def _from(*events: EffectEvent) -> list[str]:
     return sorted({state.value for state, event in TRANSITIONS if event in events})
 
@@ -134,7 +143,8 @@ async def lease(
         RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
             e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
             e.planned_at,
-            (SELECT c.approval_department FROM cases c WHERE c.id = e.case_id) AS approval_department
+            (SELECT d.name FROM cases c JOIN departments d ON d.code = c.approval_department
+             WHERE c.id = e.case_id) AS approval_department
         """,
         {
             "channel": channel,
@@ -175,7 +185,7 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
     """Write what came of the calls, where the lease is still ours; the own ids written."""
     if not outcomes:
         return set()
-    cursor = await conn.execute(
+    sql = (
         """
         WITH o AS (
             SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
@@ -184,7 +194,10 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
             AS o (own_id, state, attempt_outcome, answer, reason, wait_s, receipt_number, receipt_at,
                   receipt_account, owner, due_at)),
         done AS (
-            UPDATE effects e SET state = o.state, reason = o.reason, deaths = 0,
+            UPDATE effects e SET reason = o.reason, deaths = 0,
+                state = CASE WHEN o.state = 'planned' AND """
+        + _OVERTAKEN
+        + """ THEN 'superseded' ELSE o.state END,
                 lease_token = NULL, lease_until = NULL,
                 not_before = clock_timestamp() + make_interval(secs => o.wait_s),
                 answered_at = clock_timestamp(), answered_business = %s,
@@ -197,7 +210,10 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                 answer = d.answer
             FROM done d WHERE a.own_id = d.own_id AND a.attempt = d.attempts)
         SELECT own_id FROM done
-        """,
+        """
+    )
+    cursor = await conn.execute(
+        sql.encode(),
         (
             *arrays(
                 (
@@ -227,10 +243,15 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
 
 async def give_back(conn: Conn, *, token: UUID) -> int:
     """Return what was leased and never called; it was no try."""
-    cursor = await conn.execute(
-        "UPDATE effects SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
+    sql = (
+        "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' WHEN "
+        + _OVERTAKEN
+        + " THEN 'superseded' ELSE 'planned' END,"
         " lease_token = NULL, lease_until = NULL, attempts = attempts - 1, deaths = deaths - 1"
-        " WHERE lease_token = %s AND state = ANY(%s)",
+        " WHERE lease_token = %s AND state = ANY(%s)"
+    )
+    cursor = await conn.execute(
+        sql.encode(),
         (token, _from(EffectEvent.LEASE_GIVEN_BACK)),
     )
     return cursor.rowcount
@@ -241,14 +262,16 @@ async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[st
 
     A lease without an intent proves that no call was made. Returns own_id, state, channel, deaths.
     """
-    cursor = await conn.execute(
+    sql = (
         """
         WITH dead AS (
             SELECT own_id FROM effects WHERE lease_token IS NOT NULL AND lease_until < clock_timestamp()
             FOR UPDATE SKIP LOCKED),
         back AS (
             UPDATE effects e SET
-                state = CASE WHEN e.state = 'leased' AND NOT e.doubtful THEN 'planned' ELSE 'unknown' END,
+                state = CASE WHEN e.state <> 'leased' OR e.doubtful THEN 'unknown' WHEN """
+        + _OVERTAKEN
+        + """ THEN 'superseded' ELSE 'planned' END,
                 reason = CASE WHEN e.state = 'intent' THEN 'worker_lost' ELSE e.reason END,
                 not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),
                 answered_business = %s, lease_token = NULL, lease_until = NULL
@@ -258,9 +281,9 @@ async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[st
             UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = 'worker_lost'
             FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL)
         SELECT own_id, state, channel, deaths FROM back
-        """,
-        (business_now,),
+        """
     )
+    cursor = await conn.execute(sql.encode(), (business_now,))
     return await cursor.fetchall()
 
 
@@ -299,13 +322,13 @@ async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]
 
     They stored nothing under these ids, or will know them again, so the same id goes. Never a held text.
     """
-    cursor = await conn.execute(
-        "UPDATE effects SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
+    sql = (
+        "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
         " reason = 'asked_again', owner = NULL, due_at = NULL, deaths = 0, not_before = clock_timestamp()"
         " WHERE case_id = ANY(%s) AND channel <> 'sms' AND state IN ('refused', 'held')"
-        " AND decided_at IS NULL RETURNING own_id, case_id, state",
-        (list(case_ids),),
+        " AND decided_at IS NULL AND NOT " + _OVERTAKEN + " RETURNING own_id, case_id, state"
     )
+    cursor = await conn.execute(sql.encode(), (list(case_ids),))
     return await cursor.fetchall()
 
 
