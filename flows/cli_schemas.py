@@ -36,7 +36,7 @@ SHAPES: Mapping[str, str] = {
     "real": "tasks.real_summary.RealSummary",
     "rerun": "tasks.rerunning.Rerun",
     "statement": "tasks.results.StatementWritten",
-    "status": "tasks.standing.Status",
+    "status": "tasks.status_told.Status",
     "up": "tasks.results.Standing",
 }
 """Command → the dataclass it prints, by its dotted name."""

@@ -9,7 +9,7 @@ import typer
 from flows.cli_output import Json, ago, begin_work, moment, say
 
 if TYPE_CHECKING:
-    from tasks.standing import Findings, Status
+    from tasks.status_told import Findings, Status
 
 
 def register(app: typer.Typer) -> None:

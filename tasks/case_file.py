@@ -16,8 +16,6 @@ from models.domain.messages import (
     ROLES,
     STAGES,
     SYSTEMS,
-    entity_name,
-    event_name,
     state_name,
 )
 from models.domain.reasons import answer_name, reason_name
@@ -30,11 +28,11 @@ from tasks.case_told import (
     FeedbackTold,
     HandoverTold,
     LicenceTold,
-    Moment,
     TextTold,
 )
 from tasks.in_front import approval_owner
 from tasks.pinning import pinned_items
+from tasks.timeline import timeline
 from tasks.waits import Wait, why_case, why_handover
 
 _RECEIPTS: Mapping[str, str] = {"DELIVRD": "已送达"}
@@ -101,7 +99,7 @@ async def read_case(ledger: Ledger, city: City, case_no: str) -> CaseTold:
         credit_check=_check(checks[0]) if checks else None,
         feedback=tuple(_feedback(row) for row in feedback),
         licence=_licence(head),
-        timeline=_timeline(history, handovers, effects),
+        timeline=timeline(history, handovers, effects),
     )
 
 
@@ -220,36 +218,3 @@ def _licence(head: dict[str, Any]) -> LicenceTold | None:
         head["licence_from"],
         head["licence_to"],
     )
-
-
-def _timeline(
-    rows: Sequence[dict[str, Any]], handovers: Sequence[dict[str, Any]], effects: Sequence[dict[str, Any]]
-) -> tuple[Moment, ...]:
-    names = {str(row["id"]): _place(row) for row in handovers}
-    for row in effects:
-        target = row["department_name"] or SYSTEMS.get(row["target"], row["target"])
-        stage = EFFECT_KINDS.get(row["stage"], "")
-        names[row["own_id"]] = f"{CHANNELS.get(row['channel'], row['channel'])}{stage} → {target}"
-    return tuple(
-        Moment(
-            row["business_at"],
-            _what(row, names),
-            event_name(row["entity"], row["event"]),
-            state_name(row["entity"], row["to_state"]),
-            reason_name(row["reason"]),
-            row["actor"],
-        )
-        for row in rows
-    )
-
-
-def _place(row: dict[str, Any]) -> str:
-    department = row["department_name"] or row["department_code"] or "待分派"
-    return f"{department}·{row['section_name']}" if row["section_name"] else department
-
-
-def _what(row: dict[str, Any], names: Mapping[str, str]) -> str:
-    name = names.get(row["entity_id"])
-    if row["entity"] == "effect":
-        return name or row["entity_id"]
-    return f"{entity_name(row['entity'])}（{name}）" if name else entity_name(row["entity"])

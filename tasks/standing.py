@@ -1,6 +1,5 @@
 """How everything stands: what `shenguan status` shows."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models.domain.messages import CHANNELS, FEEDS, RECORD_KINDS, SYSTEMS, state_name
@@ -9,100 +8,10 @@ from models.domain.workdays import Calendar, business_day
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, quarantine, showing, standing, summary
+from tasks.status_told import BusinessClock, FeedRead, Findings, Status, Stopped, Waiting
 
 _LISTED = 50
 _INBOX = "inbox:"
-
-
-@dataclass(frozen=True, slots=True)
-class BusinessClock:
-    """``rate`` business seconds a machine second; ``real`` where business time is machine time."""
-
-    machine: datetime
-    business: datetime
-    rate: float
-    real: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What is on its way: of one kind, in one state, for one reason. Machine time."""
-
-    what: str
-    name: str
-    state: str
-    reason: str
-    count: int
-    since: datetime
-    next_try: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """A refused or held effect: a person ends it. Due in business time."""
-
-    own_id: str
-    channel: str
-    case_no: str | None
-    target: str
-    state: str
-    reason: str
-    answer: str
-    owner: str
-    due_at: datetime
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """Records, incidents or news in front of a person, grouped. ``key`` is a rule, a code or a section."""
-
-    kind: str
-    key: str
-    message: str
-    count: int
-    owner: str
-    due_at: datetime
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FeedRead:
-    """When a feed was last read to its end, and how long ago, in seconds of machine time."""
-
-    source: str
-    feed: str
-    name: str
-    read_at: datetime
-    age_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Everything at one moment. Counts by state; effects by channel, then state."""
-
-    clock: BusinessClock
-    cases: dict[str, int]
-    handovers: dict[str, int]
-    effects: dict[str, dict[str, int]]
-    waiting: tuple[Waiting, ...]
-    refused: int
-    held: int
-    stopped: tuple[Stopped, ...]
-    quarantine: tuple[Findings, ...]
-    incidents: tuple[Findings, ...]
-    no_phone: tuple[Findings, ...]
-    dispatching: tuple[Findings, ...]
-    feeds: tuple[FeedRead, ...]
-    mirror_behind: int
-    mirror_lag_s: float
-    provisional_years: tuple[int, ...]
-    overdue: dict[str, int]
-
-    @property
-    def overdue_total(self) -> int:
-        """How many of what stands in front of a person are past their day."""
-        return sum(self.overdue.values())
 
 
 async def read_status(ledger: Ledger, calendar: Calendar) -> Status:
