@@ -84,9 +84,10 @@ def _one(folder: Path, databases: Databases, job: Job, name: str, number: int) -
             wal = databases.wal_position()
             _go(child)
             _hear(child, "done")
-            after = {**world.cpu_s(), "postgresql": databases.cpu_s()}
             wal = databases.wal_position() - wal
             activity = databases.activity(database)
+            # Last: a session's time counts at its postmaster only when it has been buried.
+            after = {**world.cpu_s(), "postgresql": databases.cpu_s()}
             _go(child)
             assert child.stdout is not None
             figures: dict[str, Any] = json.loads(child.stdout.readline())
