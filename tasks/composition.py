@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import structlog
+
 from adapters.credit.client import CreditClient
 from adapters.credit.port import Credit
 from adapters.exchange import Exchange
@@ -18,6 +20,7 @@ from adapters.sms.yunmas import YunmasAccount, YunmasClient
 from adapters.transport import Transport
 from config.calendar import load_working_days
 from config.city import City, load_city
+from config.logging import configure_logging
 from config.settings import Settings, Signed, load_settings
 from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
@@ -55,6 +58,9 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         yield services
         return
     settings = settings or load_settings()
+    if not structlog.is_configured():
+        # A program that is not ours, Prefect's worker, runs our flows: our lines keep their guard.
+        configure_logging(level=settings.log_level, form=settings.log_format)
     city = load_city(settings.city, settings.city_root)
     calendar = Calendar(*load_working_days(city.folder / "calendar.toml"))
     sealing = Sealing(Keyring.load(settings.seal_keys_file))
