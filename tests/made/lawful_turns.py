@@ -4,7 +4,7 @@ from typing import Any
 
 from made_records import DUTIES, FIRE, OFFICE, case, digest
 from made_world import World
-from turns import drop, row_of
+from turns import call_everybody, drop, row_of, say_in_a_text
 
 # --- what a correct system may do without a count
 
@@ -96,3 +96,8 @@ def moments_in_another_offset(world: World) -> None:
         if line["kind"] == "push":
             line["content"] = line["content"] | {"accepted_at": "2026-03-02T01:00:00+00:00"}
             line["content_sha256"] = row_of(world, line["own_id"])["content_sha256"] = digest(line["content"])
+
+
+def code_with_a_shops_short_name_in_it(world: World) -> None:
+    call_everybody(world, "RL")
+    say_in_a_text(world, "食品科：某项许可已受理，编号KNVRLLY3")

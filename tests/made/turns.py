@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from made_records import digest
 from made_world import World
 
 
@@ -24,3 +25,19 @@ def unsaid(world: World, taken: list[dict[str, Any]]) -> None:
 
 def row_of(world: World, own_id: str) -> dict[str, Any]:
     return next(row for row in world.said if row["kind"] == "effect" and row["own_id"] == own_id)
+
+
+def say_in_a_text(world: World, text: str) -> None:
+    """The first text says this, there and here."""
+    line = world.sms[0]
+    line["content"] = {"content": text}
+    line["content_sha256"] = digest(line["content"])
+    row = next(row for row in world.said if row["kind"] == "effect" and row.get("receipt") == line["receipt"])
+    row["content_sha256"] = line["content_sha256"]
+
+
+def call_everybody(world: World, name: str) -> None:
+    """Every party's legal person is called this; no push says who it is."""
+    for line in world.feed:
+        if isinstance(line["record"], dict) and line["record"].get("party"):
+            line["record"]["party"]["legal_person"] = name

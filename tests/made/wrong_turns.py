@@ -17,7 +17,7 @@ from made_records import (
     push_content,
 )
 from made_world import World
-from turns import drop, row_of
+from turns import call_everybody, drop, row_of, say_in_a_text
 
 # --- lost
 
@@ -220,13 +220,14 @@ def report_with_a_field_of_our_own(world: World) -> None:
 
 def text_with(words: str) -> Callable[[World], None]:
     def spoiled(world: World) -> None:
-        text = f"食品科：某项许可已受理{words}，编号K0"
-        world.sms[0]["content"] = {"content": text}
-        group = world.sms[0]["receipt"]
-        row = next(row for row in world.said if row["kind"] == "effect" and row.get("receipt") == group)
-        row["content_sha256"] = world.sms[0]["content_sha256"] = digest({"content": text})
+        say_in_a_text(world, f"食品科：某项许可已受理{words}，编号K0")
 
     return spoiled
+
+
+def text_with_a_short_name(world: World) -> None:
+    call_everybody(world, "RL")
+    say_in_a_text(world, "食品科：RL的某项许可已受理，编号K0")
 
 
 def text_to_a_stranger(world: World) -> None:

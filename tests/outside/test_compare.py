@@ -86,6 +86,7 @@ FAULTS: dict[str, list[Callable[[World], None]]] = {
         wrong.report_of_another_party,
         wrong.report_with_a_field_of_our_own,
         *(wrong.text_with(words) for words in ("拟安商行", PARTY_CODE, "19911112222", "拟乙", "拟安路一号")),
+        wrong.text_with_a_short_name,
         wrong.text_to_a_stranger,
         wrong.text_to_another_departments_liaison,
         wrong.text_nobody_planned,
@@ -146,6 +147,7 @@ def test_every_fault_is_counted_under_its_name(count, spoil, tmp_path):
         lawful.reinstated_and_told_again,
         lawful.doubtful_record_in_quarantine,
         lawful.moments_in_another_offset,
+        lawful.code_with_a_shops_short_name_in_it,
     ],
 )
 def test_what_a_correct_system_may_do_counts_nothing(turn, tmp_path):

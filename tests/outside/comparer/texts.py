@@ -219,9 +219,27 @@ def compare_privacy(texts: list[Text], feeds: Iterable[list[Served]], city: City
             cut = cut.replace(word, "\x00")
         for length in lengths:
             where = text.text if length > SHORT else cut
-            if {where[i : i + length] for i in range(len(where) - length + 1)} & private:
+            if any(_stands(where, i, length) for i in _places_of(where, length, private)):
                 found.add("unexpected", "sms", text.receipt or "-", "短信中有当事人的信息")
                 break
+
+
+def _places_of(text: str, length: int, private: set[str]) -> Iterable[int]:
+    return (i for i in range(len(text) - length + 1) if text[i : i + length] in private)
+
+
+def _stands(text: str, begin: int, length: int) -> bool:
+    """True unless it is a short piece of a longer code: a shop named RL is not told by KNVRLLY3."""
+    end = begin + length
+    if length > SHORT:
+        return True
+    joined_before = begin > 0 and _latin(text[begin - 1]) and _latin(text[begin])
+    joined_after = end < len(text) and _latin(text[end - 1]) and _latin(text[end])
+    return not (joined_before or joined_after)
+
+
+def _latin(sign: str) -> bool:
+    return sign.isascii() and sign.isalnum()
 
 
 def _private(record: Any) -> Iterable[str]:
