@@ -83,7 +83,7 @@ def _real(project: Path, data: Path, *, again: bool, json_out: bool) -> int:
     if json_out:
         typer.echo(as_json(summary))
     else:
-        _show(console, [cases, feedback], list(summary.lines()))
+        _show([cases, feedback], list(summary.lines()))
     return FINE if summary.fine else FINDINGS
 
 
@@ -171,11 +171,11 @@ def _tell(stack: "Stack", moment: datetime) -> None:
     stack.simulators.set_clock(moment, rate=0)
 
 
-def _show(console: "Console", reports: "Sequence[ImportReport]", lines: Sequence[str]) -> None:
+def _show(reports: "Sequence[ImportReport]", lines: Sequence[str]) -> None:
     from flows.cli_import import told
 
     for report in reports:
         for line in told(report):
-            console.print(line, markup=False, highlight=False)
+            typer.echo(line)
     for line in lines:
-        console.print(line, markup=False, highlight=False)
+        typer.echo(line)
