@@ -40,6 +40,19 @@ class CaseChange:
     item_version: str
 
     @property
+    def events(self) -> tuple[CaseEvent, ...]:
+        """What happens to the row: a result given and taken back between two looks never stood in it."""
+        net: list[CaseEvent] = []
+        for event in self.step.events:
+            if net and net[-1] is CaseEvent.RESULT_GIVEN:
+                # Only these two can follow it; both leave nothing of it.
+                net.pop()
+                if event is CaseEvent.RESULT_RETRACTED:
+                    continue
+            net.append(event)
+        return tuple(net)
+
+    @property
     def mode(self) -> str:
         """silent, trial, live or stock; what the case began with stays."""
         if self.before is not None:
@@ -140,18 +153,16 @@ async def _move_known(
     conn: Conn, known: Sequence[CaseChange], columns: dict[UUID, dict[str, Any]], business_now: datetime
 ) -> None:
     """Each known case's events, one round for the first of every case, one for the second."""
-    rounds = max((max(1, len(change.step.events)) for change in known), default=0)
+    rounds = max((max(1, len(change.events)) for change in known), default=0)
     for at in range(rounds):
-        moves = [
-            _move(change, at, columns[change.id]) for change in known if at < max(1, len(change.step.events))
-        ]
+        moves = [_move(change, at, columns[change.id]) for change in known if at < max(1, len(change.events))]
         moved = await move(conn, CASE, moves, actor=ACTOR, business_now=business_now)
         assert len(moved) == len(moves), "the cases are locked by this transaction"
 
 
 def _move(change: CaseChange, at: int, columns: dict[str, Any]) -> Move:
     assert change.before is not None
-    events = change.step.events
+    events = change.events
     state = CaseState(change.before["state"])
     for event in events[:at]:
         state = _next(state, event)

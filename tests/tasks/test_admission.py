@@ -1,5 +1,6 @@
 """What becomes of a case's records: versions, withdrawals, unknown items, and what may not be kept."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -157,6 +158,33 @@ async def test_a_retracted_result_opens_the_case_and_the_next_one_goes_out(world
     assert (await the_case(world))["state"] == "completed"
     completions = [effect for effect in world.stored("platform") if effect["stage"] == "completion"]
     assert [effect["content_version"] for effect in completions] == [1, 2]
+
+
+TOLD = {"accepted": case, "completed": granted, "voided": withdrawn}
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_any_run_of_records_leaves_a_case_where_the_last_one_says(world, closed):
+    runs = {serial(): run for length in (2, 3, 4) for run in itertools.product(TOLD, repeat=length)}
+    await world.arrive(*(TOLD[run[0]](number, version=1) for number, run in runs.items()))
+    await world.run(admit_cases)
+    if closed:
+        await world.change("UPDATE cases SET state = 'settled', settled_at = now() WHERE state = 'completed'")
+    for number, run in runs.items():
+        later = [TOLD[kind](number, version=at + 2) for at, kind in enumerate(run[1:])]
+        await world.arrive(*later)
+    await world.run(admit_cases)
+    found = {
+        row["case_no"]: row for row in await world.rows("SELECT case_no, state, data_version FROM cases")
+    }
+    wrong = {
+        run: found[case(number)["case_no"]]
+        for number, run in runs.items()
+        if (found[case(number)["case_no"]]["state"], found[case(number)["case_no"]]["data_version"])
+        != (run[-1], len(run))
+    }
+    assert wrong == {}
+    assert await world.value("SELECT count(*) FROM inbox WHERE outcome <> 'admitted'") == 0
 
 
 async def test_an_unknown_item_parks_as_one_incident_and_is_released_by_the_list(world, people):
