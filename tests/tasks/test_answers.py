@@ -27,7 +27,7 @@ from tasks.steps import (
     tell_liaisons,
 )
 from tasks.verdicts import Verdict
-from tests.tasks.records import APPROVAL, NOW, case, granted, serial
+from tests.tasks.records import APPROVAL_NAME, NOW, case, granted, serial
 from tests.tasks.running import SECRET
 
 PUSHES = {"method": "POST", "path_regex": "^/v1/pushes"}
@@ -143,7 +143,7 @@ async def test_what_is_refused_has_an_owner_and_a_day_and_goes_again_when_a_pers
     await world.faults("platform", {"match": PUSHES, "do": refusal, "times": 1})
     await world.run(send_pushes)
     row = await effect(world)
-    assert (row["state"], row["reason"], row["owner"]) == ("refused", "rule_broken", APPROVAL)
+    assert (row["state"], row["reason"], row["owner"]) == ("refused", "rule_broken", APPROVAL_NAME)
     assert row["due_at"] > NOW
     await world.wait_is_over()
     await world.run(send_pushes)
@@ -185,7 +185,7 @@ async def test_other_content_under_our_id_is_for_a_person(world):
         await services.platform.push(own_id, of_another_mind(body, phone="15400000000"))
     await world.run(send_pushes)
     seen = await effect(world)
-    assert (seen["state"], seen["reason"], seen["owner"]) == ("refused", "content_conflict", APPROVAL)
+    assert (seen["state"], seen["reason"], seen["owner"]) == ("refused", "content_conflict", APPROVAL_NAME)
     assert seen["due_at"] > NOW
     assert await world.column("SELECT state FROM handovers") == ["planned"]
     assert len(world.stored("platform")) == 1
@@ -216,7 +216,7 @@ async def test_a_late_report_is_refused_by_rule_and_holds_its_case_open(world):
     await admitted(world, late | {"accepted_at": long_ago.isoformat()})
     await world.run(send_reports)
     row = await effect(world, "credit_report")
-    assert (row["state"], row["reason"], row["owner"]) == ("refused", "rule_broken", APPROVAL)
+    assert (row["state"], row["reason"], row["owner"]) == ("refused", "rule_broken", APPROVAL_NAME)
     await world.run(send_pushes, claim)
     await world.at(NOW + timedelta(days=40))
     await world.run()
