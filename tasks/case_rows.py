@@ -152,34 +152,24 @@ def _new_case(change: CaseChange, columns: dict[str, Any]) -> cases.NewCase:
 async def _move_known(
     conn: Conn, known: Sequence[CaseChange], columns: dict[UUID, dict[str, Any]], business_now: datetime
 ) -> None:
-    """Each known case's events, one round for the first of every case, one for the second."""
-    rounds = max((max(1, len(change.events)) for change in known), default=0)
-    for at in range(rounds):
-        moves = [_move(change, at, columns[change.id]) for change in known if at < max(1, len(change.events))]
-        moved = await move(conn, CASE, moves, actor=ACTOR, business_now=business_now)
-        assert len(moved) == len(moves), "the cases are locked by this transaction"
+    """Each known case's events in one move: what lies between them is never a row."""
+    moves = [_move(change, change.before, columns[change.id]) for change in known if change.before]
+    moved = await move(conn, CASE, moves, actor=ACTOR, business_now=business_now)
+    assert len(moved) == len(moves), "the cases are locked by this transaction"
 
 
-def _move(change: CaseChange, at: int, columns: dict[str, Any]) -> Move:
-    assert change.before is not None
-    events = change.events
-    state = CaseState(change.before["state"])
-    for event in events[:at]:
-        state = _next(state, event)
+def _move(change: CaseChange, before: dict[str, Any], columns: dict[str, Any]) -> Move:
+    events = change.step.events
     return Move(
         id=change.id,
         case_id=change.id,
-        state=state,
-        event=events[at] if events else None,
-        row_version=change.before["row_version"] + at,
-        reason="newer_version" if not events else None,
-        # What the newest record says is written with the last event: before it, the older holds.
-        changes=columns if at >= len(events) - 1 else {},
+        state=CaseState(before["state"]),
+        event=events[0] if events else None,
+        then=events[1:],
+        row_version=before["row_version"],
+        reason=None if events else "newer_version",
+        changes=columns,
     )
-
-
-def _next(state: CaseState, event: CaseEvent) -> CaseState:
-    return CASE.transitions[state, event]  # type: ignore[no-any-return]
 
 
 async def _keep_platform_checks(conn: Conn, sealing: Sealing, changes: Sequence[CaseChange]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +60,8 @@ class Move:
     row_version: int
     reason: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    then: tuple[StrEnum, ...] = ()
+    """Further events of the same moment: the row is written once, the history line by line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +89,47 @@ async def move(
     Raises:
         ForbiddenMove: the lifecycle has no such transition; nothing is written.
     """
-    by_columns: dict[tuple[str, ...], list[tuple[Move, StrEnum]]] = defaultdict(list)
+    by_columns: dict[tuple[str, ...], list[tuple[Move, list[StrEnum]]]] = defaultdict(list)
     for each in moves:
-        state = each.state if each.event is None else after(entity.transitions, each.state, each.event)
-        by_columns[tuple(sorted(each.changes))].append((each, state))
+        by_columns[tuple(sorted(each.changes))].append((each, _path(entity, each)))
     history: list[HistoryRow] = []
+    moved: set[UUID] = set()
     for columns, group in by_columns.items():
-        moved = await _update(conn, entity, columns, group)
-        history.extend(
-            HistoryRow(
-                entity.name,
-                str(each.id),
-                each.case_id,
-                each.state.value,
-                each.event.value if each.event else "revised",
-                state.value,
-                each.reason,
-                actor,
-                business_now,
-            )
-            for each, state in group
-            if each.id in moved
-        )
+        written = await _update(conn, entity, columns, [(each, path[-1]) for each, path in group])
+        moved |= written
+        for each, path in group:
+            if each.id in written:
+                history += _lines(entity, each, path, actor, business_now)
     await write_history(conn, history)
-    return {UUID(row.entity_id) for row in history}
+    return moved
+
+
+def _path(entity: Entity, each: Move) -> list[StrEnum]:
+    """The states a move goes through, the one it begins in first."""
+    path = [each.state]
+    for event in [each.event, *each.then] if each.event is not None else []:
+        path.append(after(entity.transitions, path[-1], event))
+    return path if len(path) > 1 else [each.state, each.state]
+
+
+def _lines(
+    entity: Entity, each: Move, path: Sequence[StrEnum], actor: str, business_now: datetime
+) -> list[HistoryRow]:
+    events = [event.value for event in (each.event, *each.then) if event is not None] or ["revised"]
+    return [
+        HistoryRow(
+            entity.name,
+            str(each.id),
+            each.case_id,
+            before.value,
+            event,
+            state.value,
+            each.reason,
+            actor,
+            business_now,
+        )
+        for event, (before, state) in zip(events, pairwise(path), strict=True)
+    ]
 
 
 async def begin(
