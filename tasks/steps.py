@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 
 from adapters.values import Page
-from models.domain.errors import NotDone, Unreadable
+from models.domain.errors import NotDone, ShenguanError, Unreadable
+from models.ledger.connection import LedgerUnavailable
 from tasks import (
     admission,
     again,
@@ -250,8 +251,25 @@ EVERY_STEP: tuple[Step, ...] = (
 
 
 async def everything(services: Services) -> dict[str, Counts]:
-    """Every step once, in order; step name → what it did. Plain steps need no Prefect."""
-    return {step.__name__: await step(services) for step in EVERY_STEP}
+    """Every step once, in order; step name → what it did. Plain steps need no Prefect.
+
+    A step that fails stops no other: it says ``failed``, and has its turn again in the next round.
+
+    Raises:
+        LedgerUnavailable: there is nothing to work on.
+    """
+    did: dict[str, Counts] = {}
+    for step in EVERY_STEP:
+        try:
+            did[step.__name__] = await step(services)
+        except LedgerUnavailable:
+            raise
+        except Exception as surprise:  # noqa: BLE001 - the others' work does not wait for it
+            # A ShenguanError's sentence holds no personal data; of others only the kind is told.
+            said = str(surprise) if isinstance(surprise, ShenguanError) else ""
+            log.error("step.failed", step=step.__name__, error=type(surprise).__name__, said=said)  # noqa: TRY400
+            did[step.__name__] = {"failed": 1}
+    return did
 
 
 def text_rules(services: Services) -> texting.TextRules:

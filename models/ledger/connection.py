@@ -59,6 +59,21 @@ class CommitUnknown(LedgerUnavailable):
         return f"提交后未收到数据库答复，结果未知（{self.reason}）"
 
 
+class LedgerSaidNo(ShenguanError):  # noqa: N818
+    """A constraint said no; nothing was committed. The rejected row's values are left behind.
+
+    ``constraint`` is its name or None, ``sqlstate`` PostgreSQL's five characters.
+    """
+
+    def __init__(self, constraint: str | None, sqlstate: str | None) -> None:
+        super().__init__(constraint, sqlstate)
+        self.constraint = constraint
+        self.sqlstate = sqlstate
+
+    def __str__(self) -> str:
+        return f"台账约束不允许这样写入（{self.constraint or '未命名'}，{self.sqlstate}）"
+
+
 _BUSY = (
     errors.LockNotAvailable,
     errors.DeadlockDetected,
@@ -160,7 +175,7 @@ class Ledger:
             LedgerUnavailable: PostgreSQL did not do it; nothing was committed.
             LedgerBusy: as above, and it may go again at once.
             CommitUnknown: the COMMIT left, its answer never came.
-            psycopg.IntegrityError: a constraint says no, at the latest at the end.
+            LedgerSaidNo: a constraint says no, at the latest at the end.
             psycopg.errors.InFailedSqlTransaction: a statement failed and the body went on.
         """
         async with self._borrowed() as conn:
@@ -192,6 +207,9 @@ class Ledger:
             # A session that PostgreSQL ends is not always an OperationalError.
             if isinstance(failure, psycopg.OperationalError) or _is_lost(conn):
                 raise _unavailable(failure) from failure
+            if isinstance(failure, psycopg.IntegrityError):
+                # Its text holds the row that was turned away, and must reach no log.
+                raise LedgerSaidNo(failure.diag.constraint_name, failure.sqlstate) from None
             raise
         finally:
             await self._pool.putconn(conn)

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
-import psycopg
 import pytest
 
+from models.ledger.connection import LedgerSaidNo
 from models.ledger.queries import effects
 from tasks.dispatch import send_due
 from tasks.lines import push_line
@@ -158,7 +158,7 @@ async def test_the_ledger_itself_allows_one_unresolved_effect_a_key(world):
     await world.change("UPDATE effects SET state = 'unknown' WHERE channel = 'push'")
     await world.arrive(granted(number, version=2, content="更正后的内容"))
     await world.run(admit_cases)
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(LedgerSaidNo):
         await world.change(
             "UPDATE effects SET state = 'unknown' WHERE channel = 'push' AND state = 'planned'"
         )
