@@ -21,11 +21,11 @@ from models.domain.lifecycles.effect import Channel, EffectState
 from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, effects
+from models.ledger.queries import clock, effects, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import Sealed, Sealing
 from models.ledger.writer import HistoryRow, write_history
-from tasks.in_front import due_at
+from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.planning import BODY_FIELD
 from tasks.verdicts import Verdict, judge
 
@@ -200,8 +200,9 @@ async def recover(ledger: Ledger, calendar: Calendar) -> int:
         poisoned = [row["own_id"] for row in back if row["deaths"] >= POISON_AFTER]
         if poisoned:
             await effects.hold(
-                conn, poisoned, reason="killed_worker", owner="联动运维岗", due_at=due_at(calendar, now)
+                conn, poisoned, reason="killed_worker", owner=OPERATIONS_DESK, due_at=due_at(calendar, now)
             )
+            await texts.unfold(conn, poisoned)
     if back:
         log.warning("leases.recovered", effects=len(back), held=len(poisoned))
     return len(back)

@@ -60,20 +60,23 @@ async def plan_texts(
         liaisons = await texts.liaisons_of(
             conn, sorted({row["section_id"] for row in news}), business_day(now)
         )
-        phones, nobody = _by_phone(news, liaisons)
+        candidates = {one["phone_index"] for them in liaisons.values() for one in them if one["phone_index"]}
+        last = await texts.last_texts(conn, sorted(candidates), business_day(now).isoformat())
+        phones, nobody = _by_phone(news, liaisons, {phone for phone, row in last.items() if row["refused"]})
         due = due_at(calendar, now)
         await texts.without_phone(conn, [(row["push_own_id"], OPERATIONS_DESK, due) for row in nobody])
-        return await _plan(conn, sealing, city, phones, rules, now)
+        return await _plan(conn, sealing, city, phones, last, rules, now)
 
 
 def _by_phone(
-    news: Sequence[dict[str, Any]], liaisons: dict[str, list[dict[str, Any]]]
+    news: Sequence[dict[str, Any]], liaisons: dict[str, list[dict[str, Any]]], refused: set[bytes]
 ) -> tuple[dict[bytes, _Phone], list[dict[str, Any]]]:
     phones: dict[bytes, _Phone] = {}
     nobody = []
     for row in news:
-        # The main liaison in office, else the backup: whoever has a phone.
-        reachable = next((one for one in liaisons.get(row["section_id"], []) if one["phone_index"]), None)
+        # The main liaison in office, else the backup: whoever has a phone that the gateway takes.
+        people = liaisons.get(row["section_id"], [])
+        reachable = next((p for p in people if p["phone_index"] and p["phone_index"] not in refused), None)
         if reachable is None:
             nobody.append(row)
             continue
@@ -85,10 +88,15 @@ def _by_phone(
 
 
 async def _plan(
-    conn: Conn, sealing: Sealing, city: City, phones: dict[bytes, _Phone], rules: TextRules, now: datetime
+    conn: Conn,
+    sealing: Sealing,
+    city: City,
+    phones: dict[bytes, _Phone],
+    last: dict[bytes, dict[str, Any]],
+    rules: TextRules,
+    now: datetime,
 ) -> int:
     day = business_day(now).isoformat()
-    last = await texts.last_texts(conn, list(phones), day)
     rows, details, folds = [], [], []
     for index, phone in phones.items():
         urgent = any(row["urgent"] for row, _ in phone.news)
@@ -154,10 +162,12 @@ def _may_go(last: dict[str, Any] | None, rules: TextRules, now: datetime, *, urg
 async def hold_unknown_texts(ledger: Ledger, calendar: Calendar, rules: TextRules) -> int:
     """Texts whose outcome stays unknown are held: a machine never sends them again.
 
-    Their news joins the liaison's next digest, under a new id.
+    Their news joins the liaison's next digest, under a new id. So does that of refused texts, once
+    somebody of the section has a phone that the gateway takes.
     """
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
+        await texts.unfold_refused(conn)
         stuck = await effects.unknown_texts(conn, now - timedelta(minutes=rules.unknown_hold_minutes))
         if not stuck:
             return 0

@@ -43,11 +43,14 @@ async def add_news(conn: Conn, rows: Sequence[NewNews]) -> None:
 
 
 async def waiting_news(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """News no text carries yet, the oldest first, with the item's name. Locked; others skip them."""
+    """News no text carries yet, with the item's name. Locked; others skip them.
+
+    The oldest first, and what waits for a phone after all that can go.
+    """
     cursor = await conn.execute(
         "SELECT n.push_own_id, n.section_id, n.stage, n.urgent, n.state, n.business_at, c.item_name,"
         " c.approval_department FROM sms_news n JOIN cases c ON c.id = n.case_id"
-        " WHERE n.state <> 'folded' ORDER BY n.business_at, n.push_own_id LIMIT %s"
+        " WHERE n.state <> 'folded' ORDER BY n.state = 'no_phone', n.business_at, n.push_own_id LIMIT %s"
         " FOR UPDATE OF n SKIP LOCKED",
         (limit,),
     )
@@ -70,17 +73,20 @@ async def liaisons_of(conn: Conn, section_ids: Sequence[str], today: date) -> di
 
 
 async def last_texts(conn: Conn, phones: Sequence[bytes], day: str) -> dict[bytes, dict[str, Any]]:
-    """For each phone its last text's planned_business, how many texts it got on this day, and ``open``.
+    """For each phone its last text's planned_business, how many texts it got on this day, and two claims.
 
-    ``open`` says that the last one has not left yet or is of unknown outcome.
+    ``open``: the last one has not left yet or is of unknown outcome. ``refused``: the gateway takes
+    none for this phone.
     """
     cursor = await conn.execute(
-        "SELECT p.phone_index, last.planned_business, last.open, today.n AS today FROM"
+        "SELECT p.phone_index, last.planned_business, last.open, last.refused,"
+        " today.n AS today FROM"
         " (SELECT unnest(%(phones)s::bytea[]) AS phone_index) p"
         " CROSS JOIN LATERAL (SELECT count(*) AS n FROM sms_texts t"
         "  WHERE t.phone_index = p.phone_index AND t.business_day = %(day)s) today"
         " LEFT JOIN LATERAL (SELECT t.planned_business,"
-        "  e.state IN ('planned', 'leased', 'intent', 'unknown') AS open FROM sms_texts t"
+        "  e.state IN ('planned', 'leased', 'intent', 'unknown') AS open,"
+        "  e.state = 'refused' AND e.decided_at IS NULL AS refused FROM sms_texts t"
         "  JOIN effects e ON e.own_id = t.own_id WHERE t.phone_index = p.phone_index"
         "  ORDER BY t.planned_business DESC LIMIT 1) last ON true",
         {"phones": list(phones), "day": day},
@@ -120,6 +126,15 @@ async def unfold(conn: Conn, sms_own_ids: Sequence[str]) -> int:
     cursor = await conn.execute(
         "UPDATE sms_news SET state = 'waiting', sms_own_id = NULL WHERE sms_own_id = ANY(%s)",
         (list(sms_own_ids),),
+    )
+    return cursor.rowcount
+
+
+async def unfold_refused(conn: Conn) -> int:
+    """Give the news of texts the gateway refused back: it waits for another phone."""
+    cursor = await conn.execute(
+        "UPDATE sms_news n SET state = 'waiting', sms_own_id = NULL FROM effects e"
+        " WHERE e.own_id = n.sms_own_id AND e.channel = 'sms' AND e.state = 'refused'"
     )
     return cursor.rowcount
 
