@@ -110,6 +110,20 @@ async def test_without_a_phone_the_backup_is_told(world, person):
     assert [text["target"] for text in world.stored("sms")] == ["15466666666"]
 
 
+async def test_news_of_a_text_the_gateway_refused_waits_for_another_phone(world, person):
+    await person("dispatch", phone="09999999999")
+    await pushed(world, case(serial()))
+    await world.run(tell_liaisons, match_receipts)
+    assert await world.column("SELECT state FROM effects WHERE channel = 'sms'") == ["refused"]
+    await minutes_later(world, 60)
+    assert await world.column("SELECT state FROM sms_news") == ["no_phone"]
+    assert await world.column("SELECT state FROM effects WHERE channel = 'sms'") == ["refused"]
+    await person("dispatch", phone="15477777777")
+    await minutes_later(world, 5)
+    assert [text["target"] for text in world.stored("sms")] == ["15477777777"]
+    assert await world.column("SELECT state FROM sms_news") == ["folded"]
+
+
 async def test_whoever_has_left_is_not_told(world, person):
     await person("dispatch", valid_to="2026-03-09")
     await person("dispatch", phone="15455555555", valid_from="2026-03-10")
