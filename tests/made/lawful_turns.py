@@ -99,5 +99,5 @@ def moments_in_another_offset(world: World) -> None:
 
 
 def code_with_a_shops_short_name_in_it(world: World) -> None:
-    call_everybody(world, "RL")
-    say_in_a_text(world, "食品科：某项许可已受理，编号KNVRLLY3")
+    call_everybody(world, "WADA")
+    say_in_a_text(world, "食品科：某项许可已受理，编号ZWADAPAC")

@@ -27,6 +27,8 @@ from comparer.findings import Findings
 from comparer.pushes import parse_key, section_of
 
 SHORTEST, SHORT = 2, 3
+CODE = 8
+"""Letters and digits of the code that every text ends with; they are drawn, and may spell a name."""
 
 
 @dataclass(frozen=True)
@@ -229,9 +231,9 @@ def _places_of(text: str, length: int, private: set[str]) -> Iterable[int]:
 
 
 def _stands(text: str, begin: int, length: int) -> bool:
-    """True unless it is a short piece of a longer code: a shop named RL is not told by KNVRLLY3."""
+    """True unless it is a piece of a text's code: shops named RL and WADA are not told by ZWADARLC."""
     end = begin + length
-    if length > SHORT:
+    if length >= CODE:
         return True
     joined_before = begin > 0 and _latin(text[begin - 1]) and _latin(text[begin])
     joined_after = end < len(text) and _latin(text[end - 1]) and _latin(text[end])
