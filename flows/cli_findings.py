@@ -35,8 +35,10 @@ def sentence_of(finding: Exception) -> tuple[int, str] | None:
     from models.ledger.connection import LedgerUnavailable
     from models.ledger.keyring import KeyringBroken
     from models.ledger.setup import is_schema_unfit
+    from tasks.fast_clock import WrongLedger
 
-    if isinstance(finding, SettingsWrong | CityFilesWrong | KeyringBroken | PortTaken | LedgerUnavailable):
+    settings_or_place = SettingsWrong | CityFilesWrong | KeyringBroken | PortTaken | WrongLedger
+    if isinstance(finding, settings_or_place | LedgerUnavailable):
         return USAGE, str(finding)
     if is_schema_unfit(finding):
         return USAGE, "台账的表与程序不符，请先运行 shenguan migrate（属主角色）"

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,12 @@ from rich.console import Console
 if TYPE_CHECKING:
     from adapters.stack.stack import Stack
 
-FAST = 8640
-"""Business seconds a machine second while the systems are simulated: a day in ten seconds."""
+_AFTER_THE_END = timedelta(days=60)
+"""Business time for what is still on its way when the simulated world sends nothing new."""
+
+_PATIENCE_S = 5.0
+_LONGEST_S = 60.0
+"""A machine that slept goes on where it fell asleep."""
 
 
 def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> None:
@@ -27,35 +32,54 @@ def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> No
     from flows.cli_output import STANDING, say
     from tasks.results import Standing
 
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, highlight=False, markup=False)
     with Stack(up_plan(project, seed=seed, cases=cases, given=given_settings())) as stack:
-        asyncio.run(_prepare(stack, console))
+        look = asyncio.run(_prepare(stack, console))
         leave_settings(project / STANDING, stack.environment())
         try:
             say(Standing(tuple(stack.where())), [*stack.where(), "Ctrl-C 结束"], json_out=as_json)
-            stack.stay()
+            stack.stay(look)
+        except KeyboardInterrupt:
+            # It was told how to end, and is ended so: that is no failure.
+            console.print("正在结束…")
         finally:
             (project / STANDING).unlink(missing_ok=True)
+    console.print("已结束，没有留下进程；再次启动会接着办")
 
 
-async def _prepare(stack: "Stack", console: Console) -> None:
-    """The city in the ledger, and its clock: fast while systems are simulated, else the machine's."""
-    from models.ledger.queries import clock
+async def _prepare(stack: "Stack", console: Console) -> Callable[[], None] | None:
+    """The city in the ledger, and its clock; what is to be done every few seconds from now on."""
+    from adapters.stack.simulators import SYSTEMS
+    from adapters.stack.stack import LOOK_S
     from tasks.city_loading import load_city_into
     from tasks.composition import open_services
+    from tasks.fast_clock import assert_real, begin_fast
 
-    simulated = bool(stack.plan.simulated)
+    simulated, world = stack.plan.simulated, stack.simulators.world
     people = []
-    if simulated:
-        people = json.loads((stack.simulators.world / "liaisons.json").read_text(encoding="utf-8"))
+    if "platform" in simulated:
+        people = json.loads((world / "liaisons.json").read_text(encoding="utf-8"))
     async with open_services(stack.settings) as services:
+        if set(simulated) != set(SYSTEMS):
+            await assert_real(services.ledger)
+            await load_city_into(services.ledger, services.sealing, services.city, people)
+            return None
+        made = json.loads((world / "world.json").read_text(encoding="utf-8"))
+        ends = datetime.fromisoformat(made["ends"]) + _AFTER_THE_END
+        begins = datetime.fromisoformat(made["begins"])
+        reached = await begin_fast(services.ledger, begins=begins, ends=ends, longest_s=2 * LOOK_S)
         await load_city_into(services.ledger, services.sealing, services.city, people)
-        if not simulated:
-            return
-        world = json.loads((stack.simulators.world / "world.json").read_text(encoding="utf-8"))
-        async with services.ledger.writing() as conn:
-            set_before = await clock.anchors(conn)
-            now = await clock.business_now(conn) if set_before else datetime.fromisoformat(world["begins"])
-            await clock.set_clock(conn, business=now, rate=Decimal(FAST))
-        stack.simulators.set_clock(now, rate=FAST)
-    console.print(f"业务时钟快走：十秒为一天，现在是 {now.date()}", markup=False)
+    stack.simulators.set_clock(reached.now, rate=reached.rate)
+    console.print(f"业务时钟快走：十秒为一天，现在是 {reached.now.date()}")
+    return lambda: asyncio.run(_keep_clock(stack, ends))
+
+
+async def _keep_clock(stack: "Stack", ends: datetime) -> None:
+    from models.ledger.connection import Ledger, LedgerUnavailable
+    from tasks.fast_clock import keep_fast
+
+    url = stack.settings.database_url.get_secret_value()
+    with suppress(LedgerUnavailable, OSError):  # whoever is away is asked again at the next look
+        async with Ledger.open(url, max_size=1, patience_s=_PATIENCE_S) as ledger:
+            reached = await keep_fast(ledger, ends=ends, longest_s=_LONGEST_S)
+        stack.simulators.set_clock(reached.now, rate=reached.rate)

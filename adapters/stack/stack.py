@@ -6,7 +6,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,17 +29,18 @@ from models.ledger.keyring import create_keyring
 from models.ledger.migrate import upgrade
 
 _START_TIMEOUT = 60.0
-_LOOK = 5.0
+LOOK_S = 5.0
+"""Seconds between two looks at what runs."""
 
 
 class Stack:
     """Everything a plan names, running between ``with`` and its end; leaving leaves no process behind.
 
     Entering ends what an earlier stack of the folder left, checks settings and ports, and returns when
-    ledger, simulators, listener and Prefect's server answer. Deployments are made meanwhile:
-    ``wait_deployed`` returns when they are there, and then worker and dispatcher run too. This
-    process takes on the stack's settings (``os.environ``), so Prefect must not be imported before, and
-    SIGTERM and a closed terminal end it as Ctrl-C does.
+    ledger, simulators, listener and Prefect's server answer. Deployments are made meanwhile, but nothing
+    works yet: there is time to look at the ledger, and to fill it. ``wait_deployed`` lets dispatcher and
+    worker begin. This process takes on the stack's settings (``os.environ``), so Prefect must not be
+    imported before, and SIGTERM and a closed terminal end it as Ctrl-C does.
     Not to be entered inside a running event loop.
 
     Raises on entering:
@@ -102,22 +103,31 @@ class Stack:
         return {**made, **self.server.client_environment()} if plan.prefect else made
 
     def wait_deployed(self) -> None:
-        """Returns when all of ``prefect.yaml`` is deployed, and worker and dispatcher run.
+        """Lets the dispatcher begin; returns when all of ``prefect.yaml`` is deployed and the worker runs.
 
         Raises:
             ProgramEnded: something could not be deployed.
         """
+        if self.plan.dispatcher and not self.supervisor.is_alive("dispatcher"):
+            self.supervisor.start(self._own_program("dispatcher", "dispatch"))
         if self._deploying is not None:
             self._deploying.join()
         if self._deploy_failed is not None:
             raise self._deploy_failed
+        if self.plan.worker and not self.supervisor.is_alive("worker"):
+            self.supervisor.start(worker_program(self.server, self.environment()))
 
-    def stay(self) -> None:
-        """Keeps the stack up until Ctrl-C or SIGTERM (KeyboardInterrupt) ends it."""
+    def stay(self, look: Callable[[], None] | None = None) -> None:
+        """Keeps the stack up until Ctrl-C or SIGTERM (KeyboardInterrupt) ends it.
+
+        Every few seconds it tends what it started, and calls ``look``.
+        """
         self.wait_deployed()
         while True:
-            time.sleep(_LOOK)
+            time.sleep(LOOK_S)
             self.simulators.tend()
+            if look is not None:
+                look()
 
     def where(self) -> list[str]:
         """Where people look, in Chinese."""
@@ -218,10 +228,6 @@ class Stack:
                 deploy.deploy_all(self.supervisor, self.server, project=self.plan.project)
                 if not self.plan.schedules:
                     deploy.stand_schedules_still(self.server)
-            if self.plan.worker:
-                self.supervisor.start(worker_program(self.server, self.environment()))
-            if self.plan.dispatcher:
-                self.supervisor.start(self._own_program("dispatcher", "dispatch"))
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self._deploy_failed = error
 
