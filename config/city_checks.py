@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 from config.city_types import Catalog, CatalogItem, Department, Duty, Region, StatusTable
 
@@ -87,10 +88,7 @@ def check_catalog(
         for code in item.members:
             if code not in catalog.items:
                 yield f"{here}：一件事所含事项“{code}”不存在"
-        answers = Counter((duty.supervision_item, duty.department, duty.unit) for duty in item.duties)
-        for (supervision_item, _, _), count in answers.items():
-            if count > 1:
-                yield f"{here}：监管事项 {supervision_item} 对同一单位写了 {count} 次"
+        yield from (f"{here}，{problem}" for problem in _duties_that_meet(item, departments))
         for duty in item.duties:
             for problem in _duty_problems(duty, departments):
                 yield f"{here}，监管事项“{duty.name}”：{problem}"
@@ -107,25 +105,42 @@ def _item_problems(item: CatalogItem, departments: Mapping[str, Department]) -> 
         yield f"实施编码的前18位{why}"
     elif approver and heirs(agency, departments) is not heirs(approver.code, departments):
         yield "实施编码的实施主体不是审批部门，也不由它承接"
+    if item.stages and "completion" not in item.stages:
+        yield "stages 缺少 completion（办结）：收到受理信息的部门都要收到办结结果"
+
+
+def _duties_that_meet(item: CatalogItem, departments: Mapping[str, Department]) -> Iterator[str]:
+    """Two duties of one item that would be one handover, or one push to one department, so one is lost."""
+    for first, second in combinations(item.duties, 2):
+        if first.supervision_item != second.supervision_item:
+            continue
+        both = f"监管事项 {first.supervision_item}“{first.name}”与“{second.name}”"
+        if first.section == second.section:
+            yield f"{both}的编码和科室都相同，只会留下一个"
+        shared = {each.code for each in _answering(first, departments)}
+        if met := [each.short for each in _answering(second, departments) if each.code in shared]:
+            yield f"{both}的编码相同，又会分到同一部门（{met[0]}），只会推送一次"
+
+
+def _answering(duty: Duty, departments: Mapping[str, Department]) -> list[Department]:
+    """Every department the duty can be routed to, wherever the place of business."""
+    if duty.department:
+        heir = heirs(duty.department, departments)
+        return [heir] if heir else []
+    return [
+        each
+        for each in departments.values()
+        if duty.unit and each.unit == duty.unit and each.level == duty.level and not each.successor
+    ]
 
 
 def _duty_problems(duty: Duty, departments: Mapping[str, Department]) -> Iterator[str]:
-    if duty.department:
-        if duty.department not in departments:
-            yield f"部门“{duty.department}”不存在"
-            return
-        heir = heirs(duty.department, departments)
-        candidates = [heir] if heir else []
-    elif duty.unit:
-        candidates = [
-            each
-            for each in departments.values()
-            if each.unit == duty.unit and each.level == duty.level and not each.successor
-        ]
-        if not candidates:
-            yield f"没有 {duty.level} 级的 {duty.unit} 单位"
-    else:
+    if duty.department and duty.department not in departments:
+        yield f"部门“{duty.department}”不存在"
         return
+    candidates = _answering(duty, departments)
+    if duty.unit and not duty.department and not candidates:
+        yield f"没有 {duty.level} 级的 {duty.unit} 单位"
     for department in candidates:
         if department.section(duty.section) is None:
             yield f"{department.short}没有科室“{duty.section}”"

@@ -4,6 +4,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from stdnum.cn import uscc
 
 from config.calendar import load_working_days
 from config.city import City, CityFilesWrong, Duty, load_city
+from config.city_checks import check_catalog
 from config.city_types import SCOPE_ALWAYS, SCOPE_FIELDS
 from models.domain.messages import wrong_places
 from models.domain.shuanggongshi_fields import CF_FIELDS, XK_FIELDS, corrected
@@ -334,6 +336,43 @@ def test_a_broken_file_says_what_is_broken(
 ) -> None:
     spoil(copy)
     assert any(sentence in problem for problem in problems(copy))
+
+
+def test_duties_that_would_lose_one_another_are_refused(city: City) -> None:
+    def named(one: Duty, other: Duty) -> list[str]:
+        changed = replace(food, duties=(one, other))
+        catalog = replace(city.catalog, items={food.code: changed})
+        found = list(check_catalog(catalog, city.departments, city.statuses))
+        assert all(food.code in problem and food.name in problem for problem in found)
+        return found
+
+    food = next(item for item in city.catalog.items.values() if item.name == "食品经营许可")
+    duty = food.duties[0]
+    places = [each for each in city.departments.values() if each.unit == "market" and each.level == "county"]
+    another = next(
+        each for each in city.departments.values() if each.unit == "market" and each.level == "city"
+    )
+    fixed = replace(duty, name="二", unit="", level="", department=another.code)
+
+    [same_section] = named(duty, fixed)
+    assert duty.supervision_item in same_section
+    assert "编码和科室都相同" in same_section
+
+    other_section = next(section.id for section in another.sections if section.id != duty.section)
+    assert named(duty, replace(fixed, section=other_section)) == []
+    assert named(duty, replace(fixed, supervision_item="01439070000999")) == []
+
+    here = replace(fixed, department=places[0].code, section=places[0].sections[-1].id)
+    assert here.section != duty.section
+    [same_department] = named(duty, here)
+    assert f"会分到同一部门（{places[0].short}）" in same_department
+
+
+def test_an_item_without_a_completion_is_refused(copy: Path) -> None:
+    edit(copy, "catalog.toml", ('stages = ["acceptance", "completion"]', 'stages = ["acceptance"]'))
+    [problem] = problems(copy)
+    assert "食品经营许可" in problem
+    assert "stages 缺少 completion" in problem
 
 
 def test_a_circle_of_successors_is_named(copy: Path) -> None:
