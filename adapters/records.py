@@ -86,13 +86,15 @@ _ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (CaseRecord, FeedbackRecord, CreditRecord)
 }
 
-_FIELD_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
-"""A stranger's field name could hold anything, a person's name too: only these are repeated."""
+_FIELD_NAME = re.compile(r"(?!.*[0-9]{6})[A-Za-z][A-Za-z0-9_]{0,39}")
+"""A stranger's field name could hold anything, a person's name or number too: only these are repeated."""
 
 
 def _first_rule(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_url=False, include_context=True, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"] if _FIELD_NAME.fullmatch(str(part)))
+    field = ".".join(
+        str(part) for part in first["loc"] if isinstance(part, int) or _FIELD_NAME.fullmatch(part)
+    )
     if first["type"] == "value_error":
         return "rule-broken", str(first["ctx"]["error"])
     if first["type"].startswith(("date", "time")):

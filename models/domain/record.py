@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from models.domain.item_codes import check_case_no
+
 PartyKind = Literal["法人及非法人组织", "自然人", "个体工商户"]
 LicenceAction = Literal["issue", "renew", "change", "revoke", "cancel"]
 FeedbackKind = Literal["read", "inspection", "measure", "penalty", "rectification", "policy"]
@@ -17,6 +19,8 @@ _READ_STRICTLY = {"extra": "forbid", "strict": True}
 
 NUMBER_LIMIT = 64
 TEXT_LIMIT = 4000
+FIRST_YEAR, LAST_YEAR = 1949, 2199
+"""Years a record may name: far enough from the ends of the calendar to count days from any of them."""
 
 
 class RuleBroken(ValueError):  # noqa: N818 - named as the finding it is
@@ -131,8 +135,7 @@ class CaseRecord:
     parent_case_no: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.case_no.strip() or len(self.case_no) > NUMBER_LIMIT:
-            raise RuleBroken(f"办件编号应为1至{NUMBER_LIMIT}个字符")
+        _number("办件编号", self.case_no)
         if self.data_version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _limited("事项名称", self.item_name, 256)
@@ -145,6 +148,8 @@ class CaseRecord:
             ("办结时间", self.completed_at),
         ):
             _with_offset(label, moment)
+        _in_range("决定日期", self.decided_on)
+        _term(self.valid_from, self.valid_to)
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
             raise RuleBroken("有效期止早于有效期起")
 
@@ -188,11 +193,12 @@ class FeedbackRecord:
     penalty: dict[str, str | None] | None = None
 
     def __post_init__(self) -> None:
-        if not self.feedback_no.strip() or len(self.feedback_no) > NUMBER_LIMIT:
-            raise RuleBroken(f"反馈编号应为1至{NUMBER_LIMIT}个字符")
+        _number("反馈编号", self.feedback_no)
         if self.version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _with_offset("变更时间", self.changed_at)
+        _in_range("发生日期", self.happened_on)
+        _in_range("整改期限", self.rectification_due)
         _limited("情况说明", self.summary, 2000)
         if self.kind == "penalty" and self.penalty is None:
             raise RuleBroken("行政处罚反馈缺少处罚信息")
@@ -246,11 +252,11 @@ class CreditRecord:
     source_own_id: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.record_no.strip() or len(self.record_no) > NUMBER_LIMIT:
-            raise RuleBroken(f"信用记录编号应为1至{NUMBER_LIMIT}个字符")
+        _number("信用记录编号", self.record_no)
         if self.version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _with_offset("变更时间", self.changed_at)
+        _term(self.valid_from, self.valid_to)
 
 
 def _limited(label: str, value: str | None, limit: int) -> None:
@@ -262,6 +268,32 @@ def _limited(label: str, value: str | None, limit: int) -> None:
         raise RuleBroken(f"{label}含有空字符")
 
 
+_NUMBER_RULES = {
+    "case-no-empty": f"应为1至{NUMBER_LIMIT}个字符",
+    "case-no-length": f"应为1至{NUMBER_LIMIT}个字符",
+    "case-no-signs": "含有控制字符、竖线或首尾空格",
+}
+
+
+def _number(label: str, value: str) -> None:
+    # Every number that enters a business key keeps the case number's rule.
+    if (rule := check_case_no(value)) is not None:
+        raise RuleBroken(f"{label}{_NUMBER_RULES[rule]}")
+
+
 def _with_offset(label: str, moment: datetime | None) -> None:
-    if moment is not None and moment.utcoffset() is None:
+    if moment is None:
+        return
+    if moment.utcoffset() is None:
         raise RuleBroken(f"{label}缺少时区")
+    _in_range(label, moment)
+
+
+def _in_range(label: str, day: date | None) -> None:
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise RuleBroken(f"{label}的年份不在{FIRST_YEAR}至{LAST_YEAR}年之间")
+
+
+def _term(begins: date | None, ends: date | None) -> None:
+    _in_range("有效期起", begins)
+    _in_range("有效期止", ends)
