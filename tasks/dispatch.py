@@ -8,7 +8,7 @@ outlasts its total deadline on the monotonic clock; every write says that the le
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,10 @@ from models.domain.errors import NotDone
 from models.domain.lifecycles.effect import Channel, EffectState
 from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
-from models.ledger.connection import Ledger
+from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
 from models.ledger.queries import clock, effects, texts
 from models.ledger.queries.effects import Outcome
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.planning import BODY_FIELD
@@ -33,6 +33,10 @@ log = structlog.get_logger(__name__)
 
 POISON_AFTER = 5
 """Workers an effect may end, without ever coming to an outcome, before a person sees it."""
+ALONE_AFTER = 2
+"""Workers it may end before it is sent alone."""
+_FIRST_WAIT_S = 0.2
+_RECOVER_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +122,73 @@ async def send_due(
     sent = Sent()
     if not rows:
         return sent
-    bodies = sealing.open_many(Sealed(BODY_FIELD, row["own_id"], row["body_sealed"]) for row in rows)
-    leased = [Leased(row, body) for row, body in zip(rows, bodies, strict=True)]
-    for begin in range(0, len(leased), line.wave):
+    leased, broken = _open_bodies(sealing, rows)
+    for wave in _waves(leased, line.wave):
         if time.monotonic() + line.deadline_s > lease_ends:
             break
-        await _wave(
-            ledger, calendar, line, leased[begin : begin + line.wave], token, lease_ends, worker, sent
-        )
-    async with ledger.writing() as conn:
+        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, sent)
+
+    async def end(conn: Conn) -> None:
         await effects.give_back(conn, token=token)
+        if broken:
+            due = due_at(calendar, await clock.business_now(conn))
+            await effects.hold(conn, broken, reason="seal_broken", owner=OPERATIONS_DESK, due_at=due)
+
+    await _written(ledger, end, lease_ends)
+    if broken:
+        log.error("bodies.broken", channel=line.channel.value, effects=len(broken))
     log.info("effects.sent", channel=line.channel.value, **sent.outcomes)
     return sent
+
+
+def _open_bodies(sealing: Sealing, rows: Sequence[dict[str, Any]]) -> tuple[list[Leased], list[str]]:
+    """What can be sent, and the own ids whose sealed bytes do not open: those are for a person.
+
+    Raises:
+        UnknownKey: the key file lacks a key; then nothing is wrong with the effects.
+    """
+    leased: list[Leased] = []
+    broken: list[str] = []
+    for row in rows:
+        try:
+            body = sealing.open_sealed(BODY_FIELD, row["own_id"], row["body_sealed"])
+        except SealBroken:
+            broken.append(row["own_id"])
+        else:
+            leased.append(Leased(row, body))
+    return leased, broken
+
+
+def _waves(leased: Sequence[Leased], size: int) -> Iterator[Sequence[Leased]]:
+    """What goes together. Whatever has ended workers before goes alone, and takes no other with it."""
+    sound = [each for each in leased if each.row["deaths"] < ALONE_AFTER]
+    for begin in range(0, len(sound), size):
+        yield sound[begin : begin + size]
+    for each in leased:
+        if each.row["deaths"] >= ALONE_AFTER:
+            yield [each]
+
+
+async def _written(ledger: Ledger, write: Callable[[Conn], Awaitable[None]], lease_ends: float) -> None:
+    """Write with patience: outcomes in hand are worth more than a restart of PostgreSQL or a lost race.
+
+    Every write here says whose lease it is, so writing again after an unknown COMMIT changes nothing.
+
+    Raises:
+        LedgerUnavailable, LedgerSaidNo: still, when the lease has ended.
+    """
+    wait = _FIRST_WAIT_S
+    while True:
+        try:
+            async with ledger.writing() as conn:
+                await write(conn)
+        except (LedgerUnavailable, LedgerSaidNo):
+            if time.monotonic() + wait > lease_ends:
+                raise
+            await asyncio.sleep(wait)
+            wait *= 2
+        else:
+            return
 
 
 async def _wave(
@@ -146,15 +205,19 @@ async def _wave(
         ours = await effects.intend(conn, [each.own_id for each in wave], token=token, worker=worker)
     mine = [each for each in wave if each.own_id in ours]
     verdicts = await _call_all(line, mine, lease_ends)
-    async with ledger.writing() as conn:
+    pairs: list[tuple[Leased, Outcome]] = []
+
+    async def record(conn: Conn) -> None:
         now = await clock.business_now(conn)
         due = due_at(calendar, now)
         outcomes = [judge(each.row, verdict, due) for each, verdict in zip(mine, verdicts, strict=True)]
         written = await effects.record(conn, outcomes, token=token, business_now=now)
-        pairs = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
+        pairs[:] = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
         if line.accepted is not None:
             await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)
         await write_history(conn, [_told(each, o, worker, now) for each, o in pairs if _worth_telling(o)])
+
+    await _written(ledger, record, lease_ends)
     sent.outcomes.update(outcome.attempt_outcome for _, outcome in pairs)
     sent.outcomes["lease_lost"] += len(mine) - len(pairs)
 
@@ -169,8 +232,15 @@ async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float) -> li
                 return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)
             return await line.call(group)
 
+    async def through(group: Sequence[Leased]) -> list[Verdict]:
+        verdicts = await one(group)
+        if any(verdict.split for verdict in verdicts):
+            singles = await asyncio.gather(*(one([each]) for each in group))
+            return [verdict for answered in singles for verdict in answered]
+        return list(verdicts)
+
     groups = [mine[at : at + line.per_call] for at in range(0, len(mine), line.per_call)]
-    answered = await asyncio.gather(*(one(group) for group in groups))
+    answered = await asyncio.gather(*(through(group) for group in groups))
     return [verdict for verdicts in answered for verdict in verdicts]
 
 
@@ -194,15 +264,20 @@ def _told(leased: Leased, outcome: Outcome, worker: str, now: datetime) -> Histo
 
 async def recover(ledger: Ledger, calendar: Calendar) -> int:
     """Take up what dead workers left, and put what kept killing them in front of a person."""
-    async with ledger.writing() as conn:
+    back: list[dict[str, Any]] = []
+    poisoned: list[str] = []
+
+    async def write(conn: Conn) -> None:
         now = await clock.business_now(conn)
-        back = await effects.recover_expired(conn, business_now=now)
-        poisoned = [row["own_id"] for row in back if row["deaths"] >= POISON_AFTER]
+        back[:] = await effects.recover_expired(conn, business_now=now)
+        poisoned[:] = [row["own_id"] for row in back if row["deaths"] >= POISON_AFTER]
         if poisoned:
             await effects.hold(
                 conn, poisoned, reason="killed_worker", owner=OPERATIONS_DESK, due_at=due_at(calendar, now)
             )
             await texts.unfold(conn, poisoned)
+
+    await _written(ledger, write, time.monotonic() + _RECOVER_PATIENCE_S)
     if back:
         log.warning("leases.recovered", effects=len(back), held=len(poisoned))
     return len(back)

@@ -52,5 +52,6 @@ async def run_drain(*, timeout_s: float) -> Drained:
 
 
 def worked(counts: steps.Counts) -> bool:
-    """Whether a step found something to do."""
-    return any(count for name, count in counts.items() if name not in {"seen", "repeated", "secret", "away"})
+    """Whether a step found something to do. What failed has its turn again, after a rest."""
+    idle = {"seen", "repeated", "secret", "away", "failed", "unreadable"}
+    return any(count for name, count in counts.items() if name not in idle)

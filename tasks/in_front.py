@@ -49,11 +49,12 @@ async def in_front_of_a_person(
 ) -> list[tuple[UUID, str, str | None]]:
     """Quarantine the records; their inbox outcomes come back."""
     due = due_at(calendar, business_now)
+    before = await quarantine.openings(conn, [each.row["id"] for each in problems]) if problems else {}
     await quarantine.open_many(
         conn,
         [
             quarantine.NewQuarantine(
-                id=row_id("quarantine", str(each.row["id"]), str(each.row["attempts"])),
+                id=row_id("quarantine", str(each.row["id"]), str(before.get(each.row["id"], 0))),
                 inbox_id=each.row["id"],
                 kind=each.row["kind"],
                 record_key=each.row["record_key"],

@@ -6,7 +6,7 @@ read a second time from an older place, so that a record which slipped behind th
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import structlog
@@ -27,6 +27,9 @@ RAW_FIELD = "inbox.raw"
 _AT_REST = timedelta(seconds=10)
 """A feed that brings nothing new is noted as read this often: a reading at rest writes nothing else."""
 _SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
+_OPEN = re.compile(rb'"secrecy"\s*:\s*"none"')
+_PAGES = 100_000
+"""Pages of one reading at most; a feed that goes round is left where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +119,29 @@ async def _read_on(
     known_end: str | None,
 ) -> TakenIn:
     taken = TakenIn()
-    while True:
+    seen = {cursor}
+    for _ in range(_PAGES):
         page = await fetch(cursor)
         if not page.items and not page.has_more and page.next_cursor == known_end:
             return taken
         arrivals = [Arrival(item) for item in page.items]
         taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
-        if not page.has_more or page.next_cursor == cursor:
-            return taken
+        if not page.has_more or page.next_cursor in seen:
+            break
         cursor = page.next_cursor
+        seen.add(cursor)
+    return taken
 
 
 async def keep(
     ledger: Ledger, sealing: Sealing, feed: Feed, arrivals: list[Arrival], *, cursor: str | None = None
 ) -> TakenIn:
     """Seal and keep the records that are new; secret ones are refused here and only counted."""
-    open_ones = [arrival for arrival in arrivals if not _is_secret(feed, arrival.item)]
+    open_ones = [
+        replace(arrival, item=_storable(feed, arrival.item))
+        for arrival in arrivals
+        if not _is_secret(feed, arrival.item)
+    ]
     secret = [arrival.item for arrival in arrivals if _is_secret(feed, arrival.item)]
     rows: dict[object, tuple[Arrival, inbox.NewInbox]] = {}
     for arrival in open_ones:
@@ -156,8 +166,16 @@ def _is_secret(feed: Feed, item: RawItem) -> bool:
     if feed.kind != "case":
         return False
     if isinstance(item.value, dict):
-        return item.value.get("secrecy", "none") not in {"none", None}
+        said = item.value.get("secrecy")
+        return not (said is None or said == "none")
     return _SECRET.search(item.raw) is not None
+
+
+def _storable(feed: Feed, item: RawItem) -> RawItem:
+    """The item as it may be kept: a case cut off before it said that it is open leaves no bytes behind."""
+    if feed.kind == "case" and item.fault == "too-large" and _OPEN.search(item.raw) is None:
+        return RawItem(b"", {feed.key_field: _key(feed, item)}, item.fault)
+    return item
 
 
 def _key(feed: Feed, item: RawItem) -> str:

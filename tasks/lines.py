@@ -61,8 +61,8 @@ def report_line(credit: Credit, settings: Settings) -> Line:
         except Refused as refused:
             if len(group) == 1:
                 return [Verdict(error=refused)]
-            # The call was refused as a whole and stored nothing: one by one, only the bad one is.
-            return [verdict for each in group for verdict in await call([each])]
+            # Nothing was stored: one by one, only the bad one is refused.
+            return [Verdict(error=refused, split=True)] * len(group)
         except (NotDone, OutcomeUnknown) as finding:
             return [Verdict(error=finding)] * len(group)
         except Exception as surprise:  # noqa: BLE001 - whatever it was, a byte may have left

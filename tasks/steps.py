@@ -137,6 +137,7 @@ async def check_parties(services: Services) -> Counts:
         checks = await credit.check_parties(
             services.ledger,
             services.sealing,
+            services.calendar,
             services.credit,
             legal_basis=services.settings.credit_legal_basis,
         )

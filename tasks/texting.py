@@ -107,7 +107,7 @@ async def _plan(
         text = text_for(
             [News(row["item_name"], row["stage"]) for row, _ in phone.news],
             section="、".join(phone.sections),
-            reference=identity[2:10],
+            reference=_reference(identity),
             one=city.templates["one"],
             digest=city.templates["digest"],
         )
@@ -135,7 +135,7 @@ async def _plan(
             texts.NewText(
                 own_id=identity,
                 phone_index=index,
-                reference=identity[2:10],
+                reference=_reference(identity),
                 business_day=day,
                 planned_business=now,
                 news_count=len(phone.news),
@@ -147,6 +147,11 @@ async def _plan(
     await texts.add_texts(conn, [each for each in details if each.own_id in new])
     await texts.fold(conn, [fold for fold in folds if fold[1] in new])
     return len(new)
+
+
+def _reference(own_id: str) -> str:
+    """What a text is known by over the phone: ten characters, so that two never share one."""
+    return own_id[2:12]
 
 
 def _may_go(last: dict[str, Any] | None, rules: TextRules, now: datetime, *, urgent: bool) -> bool:

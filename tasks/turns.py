@@ -12,7 +12,7 @@ from models.domain.errors import BrokenRecord
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import inbox
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.sealing import SealBroken, Sealing
 from tasks.in_front import Problem
 from tasks.intake import RAW_FIELD
 
@@ -41,17 +41,24 @@ async def begin_turn(ledger: Ledger, kind: str, limit: int) -> int:
 async def read_waiting(
     conn: Conn, sealing: Sealing, kind: str, parse: Callable[[bytes, str], R], limit: int
 ) -> tuple[list[Read[R]], list[Problem]]:
-    """The records whose turn it is, locked until the transaction ends, and those that cannot be read."""
-    rows = await inbox.take_waiting(conn, kind, limit)
-    raws = sealing.open_many(Sealed(RAW_FIELD, row["id"], row["raw_sealed"]) for row in rows)
+    """The records whose turn it is, locked until the transaction ends, and those that cannot be read.
+
+    Raises:
+        UnknownKey: the key file lacks a key; then nothing is wrong with the records.
+    """
     read: list[Read[R]] = []
     problems: list[Problem] = []
-    for row, raw in zip(rows, raws, strict=True):
+    for row in await inbox.take_waiting(conn, kind, limit):
         if row["attempts"] > POISON_AFTER:
             problems.append(Problem(row, "killed_worker", "处理该记录时进程多次中断，已隔离，请检查原始内容"))
             continue
         try:
+            raw = sealing.open_sealed(RAW_FIELD, row["id"], row["raw_sealed"])
             read.append(Read(row, parse(raw, row["record_key"])))
         except BrokenRecord as broken:
             problems.append(Problem(row, broken.rule, broken.message))
+        except SealBroken:
+            problems.append(
+                Problem(row, "seal_broken", "该记录的密封内容无法打开，可能被改动，请从源头重新取得")
+            )
     return read, problems

@@ -14,16 +14,21 @@ from models.ledger.queries.effects import Outcome
 
 log = structlog.get_logger(__name__)
 
+_SHORTEST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 300.0
 DESK = "联动运维岗"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Either their receipt, or the finding in its place."""
+    """Either their receipt, or the finding in its place.
+
+    ``split``: the call was refused as a whole and stored nothing; its effects go again one by one.
+    """
 
     receipt: Receipt | SmsReceipt | None = None
     error: ShenguanError | None = None
+    split: bool = False
 
 
 async def verdict_of(call: Awaitable[Receipt | SmsReceipt], target: str) -> Verdict:
@@ -65,7 +70,7 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
                 attempt_outcome="not_done",
                 answer=error.reason,
                 reason="throttled" if isinstance(error, Throttled) else "not_processed",
-                wait_s=min(asked, _LONGEST_WAIT_S) if asked is not None else growing_wait(row["attempts"]),
+                wait_s=_asked_wait(asked) if asked is not None else growing_wait(row["attempts"]),
             )
         case _:
             return Outcome(
@@ -78,9 +83,14 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
             )
 
 
+def _asked_wait(seconds: float) -> float:
+    """As long as the receiver asks, never less than a second: "at once" would be a loop."""
+    return min(max(seconds, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+
+
 def growing_wait(attempts: int) -> float:
     """Seconds until the next try: 1, 2, 4, … up to five minutes."""
-    return min(_LONGEST_WAIT_S, 2.0 ** max(0, attempts - 1))
+    return min(_LONGEST_WAIT_S, 2.0 ** min(max(0, attempts - 1), 10))
 
 
 def _accepted(own_id: str, receipt: Receipt | SmsReceipt) -> Outcome:

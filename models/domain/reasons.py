@@ -27,6 +27,8 @@ REASONS: Mapping[str, str] = {
     "too_large": "对方称报文过大",
     "signature_rejected": "对方不认签名，请核对密钥与时钟",
     "unknown_answer": "对方答复不在约定之内",
+    "seal_broken": "密封内容无法打开，可能被改动",
+    "credit_check_refused": "信用系统拒绝查询，待人工查询",
     "killed_worker": "处理该件时进程多次中断",
     "worker_lost": "发送途中进程中断，结果待复核",
     "asked_again": "经人工要求再试",

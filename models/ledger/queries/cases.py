@@ -105,13 +105,19 @@ async def to_settle(
     return await cursor.fetchall()
 
 
-async def to_check(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """Cases whose party was not looked up yet, with their sealed record."""
+async def to_check(
+    conn: Conn, limit: int, after: tuple[datetime, UUID] | None = None
+) -> list[dict[str, Any]]:
+    """Cases whose party was not looked up yet, with their sealed record, the oldest first.
+
+    ``after`` continues behind the last (first_seen_at, id) of the call before.
+    """
     cursor = await conn.execute(
-        "SELECT c.id, c.case_no, c.item_code, c.item_version, c.inbox_id, i.raw_sealed FROM cases c"
+        "SELECT c.id, c.case_no, c.first_seen_at, c.inbox_id, i.raw_sealed FROM cases c"
         " JOIN inbox_raw i ON i.inbox_id = c.inbox_id WHERE c.needs_credit_check"
-        " ORDER BY c.first_seen_at, c.id LIMIT %s",
-        (limit,),
+        " AND (%(at)s::timestamptz IS NULL OR (c.first_seen_at, c.id) > (%(at)s, %(id)s::uuid))"
+        " ORDER BY c.first_seen_at, c.id LIMIT %(limit)s",
+        {"at": after[0] if after else None, "id": after[1] if after else None, "limit": limit},
     )
     return await cursor.fetchall()
 

@@ -61,6 +61,11 @@ async def add_checks(conn: Conn, rows: Sequence[NewCheck]) -> None:
         )
 
 
+async def without_check(conn: Conn, case_ids: Sequence[UUID]) -> None:
+    """These cases wait for no look-up any more: a person makes it."""
+    await conn.execute("UPDATE cases SET needs_credit_check = false WHERE id = ANY(%s)", (list(case_ids),))
+
+
 async def add_reports(conn: Conn, rows: Sequence[NewReport]) -> None:
     """Note what the reports are about."""
     await insert(conn, CreditReport, rows, conflict="(own_id) DO NOTHING")

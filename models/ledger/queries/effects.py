@@ -117,8 +117,8 @@ async def lease(
     """Take the effects whose time has come, oldest first, for ``seconds`` of the database's clock.
 
     ``repeat`` also takes those whose outcome is unknown: only for receivers that know our ids.
-    None is taken while another of its business key is unresolved. The try is counted here,
-    before any work. ``case_ids`` takes only those of these cases, whatever delay they are under.
+    None is taken while another of its business key is unresolved. The try is counted here.
+    ``case_ids`` takes only those of these cases, whatever delay they are under.
     """
     cursor = await conn.execute(
         """
@@ -138,7 +138,7 @@ async def lease(
             ORDER BY e.not_before, e.own_id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED)
         UPDATE effects e SET state = 'leased', doubtful = e.doubtful OR e.state = 'unknown',
             lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-            attempts = e.attempts + 1, deaths = e.deaths + 1
+            attempts = e.attempts + 1
         FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
         RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
             e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
@@ -162,12 +162,13 @@ async def lease(
 async def intend(conn: Conn, own_ids: Sequence[str], *, token: UUID, worker: str) -> set[str]:
     """Write the intent of calling, with its attempt; the own ids that are still ours to call.
 
-    To be committed before the call. An expired lease is nobody's: such an id does not come back.
+    To be committed before the call: a worker that the call kills is counted already. An expired lease
+    is nobody's: such an id does not come back.
     """
     cursor = await conn.execute(
         """
         WITH mine AS (
-            UPDATE effects SET state = 'intent'
+            UPDATE effects SET state = 'intent', deaths = deaths + 1
             WHERE own_id = ANY(%(ids)s) AND lease_token = %(token)s AND state = ANY(%(states)s)
               AND lease_until > clock_timestamp()
             RETURNING own_id, attempts),
@@ -247,7 +248,7 @@ async def give_back(conn: Conn, *, token: UUID) -> int:
         "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' WHEN "
         + _OVERTAKEN
         + " THEN 'superseded' ELSE 'planned' END,"
-        " lease_token = NULL, lease_until = NULL, attempts = attempts - 1, deaths = deaths - 1"
+        " lease_token = NULL, lease_until = NULL, attempts = attempts - 1"
         " WHERE lease_token = %s AND state = ANY(%s)"
     )
     cursor = await conn.execute(

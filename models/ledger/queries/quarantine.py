@@ -40,7 +40,25 @@ class NewIncident:
 
 async def open_many(conn: Conn, rows: Sequence[NewQuarantine]) -> None:
     """Put the records in front of a person; one that is there already stays as it is."""
-    await insert(conn, Quarantine, rows, conflict="DO NOTHING")
+    await insert(conn, Quarantine, rows, conflict="(inbox_id) WHERE released_at IS NULL DO NOTHING")
+
+
+async def openings(conn: Conn, inbox_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How often each of these records stood in front of a person, now included."""
+    cursor = await conn.execute(
+        "SELECT inbox_id, count(*) AS n FROM quarantine WHERE inbox_id = ANY(%s) GROUP BY inbox_id",
+        (list(inbox_ids),),
+    )
+    return {row["inbox_id"]: row["n"] for row in await cursor.fetchall()}
+
+
+async def is_open(conn: Conn, kind: str, key: str) -> bool:
+    """Whether a record of this kind and key stands in front of a person."""
+    cursor = await conn.execute(
+        "SELECT FROM quarantine WHERE kind = %s AND record_key = %s AND released_at IS NULL LIMIT 1",
+        (kind, key),
+    )
+    return await cursor.fetchone() is not None
 
 
 async def open_incidents(conn: Conn, rows: Sequence[NewIncident]) -> None:
