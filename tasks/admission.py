@@ -6,7 +6,7 @@ kills its worker counts too.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,8 @@ from models.ledger.queries import cases, clock, inbox
 from models.ledger.sealing import Sealing
 from tasks.case_rows import CaseChange, write_changes
 from tasks.in_front import Problem, in_front_of_a_person, unknown_items
-from tasks.pinning import pinned_items
-from tasks.turns import begin_turn, read_waiting
+from tasks.pinning import Pin, pinned_items
+from tasks.turns import Read, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)
 
@@ -47,11 +47,16 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A waiting record that could be read, with its item and what its source's codes mean."""
+    """A waiting record that could be read, with its item and what its source's codes mean.
+
+    ``item`` is the one of ``version`` of the list: what its case pinned, else today's.
+    """
 
     row: dict[str, Any]
     record: CaseRecord
+    case_id: UUID
     item: CatalogItem
+    version: str
     result: CaseResult | None
 
 
@@ -76,21 +81,27 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
     unknown: dict[str, int] = defaultdict(int)
     known: list[_Known] = []
     read, problems = await read_waiting(conn, sealing, "case", parse_case, limit)
+    living = await cases.lock_by_id(conn, sorted({_case_id(each) for each in read}))
+    pinned = await pinned_items(conn, city, {_pin(row) for row in living.values()})
     for each in read:
-        row, record = each.row, each.record
+        row, record, case_id = each.row, each.record, _case_id(each)
         try:
             result = _result(city, record)
         except BrokenRecord as broken:
             problems.append(Problem(row, broken.rule, broken.message))
             continue
-        if city.is_not_applicable(record.item_code):
+        # A case that lives keeps the item it began with, whatever became of it in today's list.
+        item = pinned.get(_pin(living[case_id])) if case_id in living else None
+        if item is not None:
+            known.append(_Known(row, record, case_id, item, living[case_id]["item_version"], result))
+        elif city.is_not_applicable(record.item_code):
             outcomes.append((row["id"], "not_applicable", None))
         elif (item := city.item(record.item_code)) is None:
             unknown[record.item_code] += 1
             outcomes.append((row["id"], "parked", f"item:{record.item_code}"))
         else:
-            known.append(_Known(row, record, item, result))
-    changes = await _changes(conn, city, known, outcomes, problems)
+            known.append(_Known(row, record, case_id, item, city.catalog.version, result))
+    changes = _changes(living, known, outcomes, problems)
     await write_changes(conn, sealing, city, calendar, changes, business_now=now)
     outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
     await unknown_items(conn, calendar, unknown, business_now=now)
@@ -101,6 +112,14 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
     if outcomes:
         log.info("cases.admitted", **admitted.outcomes)
     return admitted
+
+
+def _case_id(read: Read[CaseRecord]) -> UUID:
+    return row_id("case", read.row["source"], read.record.case_no)
+
+
+def _pin(case: dict[str, Any]) -> Pin:
+    return case["item_version"], case["item_code"]
 
 
 def _result(city: City, record: CaseRecord) -> CaseResult | None:
@@ -114,23 +133,18 @@ def _result(city: City, record: CaseRecord) -> CaseResult | None:
     return CaseResult(event)
 
 
-async def _changes(
-    conn: Conn,
-    city: City,
+def _changes(
+    living: Mapping[UUID, dict[str, Any]],
     read: Sequence[_Known],
     outcomes: list[tuple[UUID, str, str | None]],
     problems: list[Problem],
 ) -> list[CaseChange]:
     by_case: dict[UUID, list[_Known]] = defaultdict(list)
     for each in read:
-        by_case[row_id("case", each.row["source"], each.record.case_no)].append(each)
-    known = await cases.lock_by_id(conn, list(by_case))
-    pinned = await pinned_items(
-        conn, city, [(row["item_version"], row["item_code"]) for row in known.values()]
-    )
+        by_case[each.case_id].append(each)
     changes = []
     for case_id, all_read in by_case.items():
-        before = known.get(case_id)
+        before = living.get(case_id)
         group = _one_content_a_version(before, all_read, problems)
         if not group:
             continue
@@ -138,23 +152,14 @@ async def _changes(
         for position, each in enumerate(group):
             outcomes.append((each.row["id"], "stale" if position in step.stale else "admitted", None))
         if step.newest is not None:
-            changes.append(_change(case_id, before, group, step, city, pinned))
+            changes.append(_change(case_id, before, group, step))
     return changes
 
 
 def _change(
-    case_id: UUID,
-    before: dict[str, Any] | None,
-    group: Sequence[_Known],
-    step: Advance,
-    city: City,
-    pinned: dict[tuple[str, str], CatalogItem],
+    case_id: UUID, before: dict[str, Any] | None, group: Sequence[_Known], step: Advance
 ) -> CaseChange:
     newest = next(each for each in group if step.newest is not None and each.record is step.newest.record)
-    if before is None:
-        item, version = newest.item, city.catalog.version
-    else:
-        item, version = pinned[before["item_version"], before["item_code"]], before["item_version"]
     return CaseChange(
         id=case_id,
         source=newest.row["source"],
@@ -162,8 +167,8 @@ def _change(
         before=before,
         step=step,
         record=newest.record,
-        item=item,
-        item_version=version,
+        item=newest.item,
+        item_version=newest.version,
     )
 
 

@@ -25,6 +25,7 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, feedback, handovers, importing, inbox
 from models.ledger.sealing import Sealing
 from tasks.in_front import Problem, in_front_of_a_person
+from tasks.pinning import pinned_items
 from tasks.planning import Owed, owed_return, plan
 from tasks.reporting import Report, owed_penalty, remember_reports
 from tasks.supervised import Felt, feel
@@ -241,14 +242,16 @@ async def _tell(
     """Return what the approval side must hear, and report the penalties that are ours to report."""
     owed: list[Owed] = []
     reports: list[Report] = []
+    matched = [match.case for _, match in results if match.case is not None]
+    pinned = await pinned_items(conn, city, {(case["item_version"], case["item_code"]) for case in matched})
     for each, match in results:
         record, case = each.record, match.case
         if case is not None and case["mode"] not in {"live", "trial"}:
             continue
-        item = city.item(case["item_code"]) if case else None
+        item = pinned.get((case["item_version"], case["item_code"])) if case else None
         if record.abnormal or (item is not None and item.return_normal):
             owed += [_returned(record, case, department) for department in _hearers(city, record, case)]
-        ours = item is None or item.reporter == "us"
+        ours = case is None or (item is not None and item.reporter == "us")
         if (
             record.kind == PENALTY
             and ours
