@@ -29,7 +29,7 @@ def load_city(
         from tasks.city_loading import load_city_into
         from tasks.composition import open_services
 
-        people = json.loads(liaisons.read_text(encoding="utf-8")) if liaisons else []
+        people = json.loads(liaisons.read_text(encoding="utf-8")) if liaisons else None
         async with open_services() as services:
             return await load_city_into(services.ledger, services.sealing, services.city, people)
 

@@ -56,7 +56,7 @@ async def _prepare(stack: "Stack", console: Console) -> Callable[[], None] | Non
     from tasks.fast_clock import assert_real, begin_fast
 
     simulated, world = stack.plan.simulated, stack.simulators.world
-    people = []
+    people = None
     if "platform" in simulated:
         people = json.loads((world / "liaisons.json").read_text(encoding="utf-8"))
     async with open_services(stack.settings) as services:

@@ -6,9 +6,10 @@ from typing import Any
 
 from config.city import City
 from models.domain.keys import row_id
+from models.domain.workdays import business_day
 from models.ledger.connection import Ledger
 from models.ledger.queries import city as queries
-from models.ledger.queries import inbox, quarantine
+from models.ledger.queries import clock, inbox, quarantine
 from models.ledger.sealing import Sealing
 from tasks.texting import PHONE_FIELD
 
@@ -16,14 +17,17 @@ NAME_FIELD = "liaisons.name"
 
 
 async def load_city_into(
-    ledger: Ledger, sealing: Sealing, city: City, liaisons: Sequence[dict[str, Any]]
+    ledger: Ledger, sealing: Sealing, city: City, liaisons: Sequence[dict[str, Any]] | None
 ) -> int:
     """Store the city; records parked for an item that is known now wait again. Returns how many do.
 
-    Each liaison is ``{id, department, section, rank, name, phone|null, valid_from, valid_to}``.
+    Each liaison is ``{id, department, section, rank, name, phone|null, valid_from, valid_to}``. They are
+    the whole roster: whoever is in office and no longer named ended yesterday. None leaves the
+    liaisons as they are.
 
     Raises:
-        ValueError: a published version of the item list was changed without a new version.
+        ValueError: a published version of the item list was changed without a new version, or a newer
+            version was loaded after it: an older list must not come back under its old name.
         KeyError: a liaison lacks a field.
     """
     departments = [
@@ -47,11 +51,18 @@ async def load_city_into(
         queries.ItemRow(version=city.catalog.version, code=item.code, body=item.body())
         for item in city.catalog.items.values()
     ]
-    rows = [_liaison(sealing, each) for each in liaisons]
+    rows = [_liaison(sealing, each) for each in liaisons or ()]
     async with ledger.writing() as conn:
+        if newer := await queries.catalog_that_followed(conn, city.catalog.version):
+            raise ValueError(
+                f"清单版本 {city.catalog.version} 之后已装入 {newer}；要改回去，请以新的版本号发布"
+            )
         await queries.store_departments(conn, departments, sections)
         await queries.store_catalog(conn, city.catalog.version, city.catalog.sha256, items)
-        await queries.store_liaisons(conn, rows)
+        if liaisons is not None:
+            await queries.store_liaisons(conn, rows)
+            today = business_day(await clock.business_now(conn))
+            await queries.end_terms(conn, [row.id for row in rows], today)
         parked = await inbox.parked_reasons(conn)
         known = [
             code for code in (reason.removeprefix("item:") for reason in parked) if _is_listed(city, code)

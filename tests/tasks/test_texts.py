@@ -23,12 +23,20 @@ async def minutes_later(world, minutes):
 @pytest.fixture
 def person(world, city, people):
     """`await person(section, **changes)`: another person, or another phone, for a section."""
+    roster = {}
+
+    def add(one):
+        roster[one["department"], one["section"], one["rank"], one["valid_from"]] = one
+
+    for one in people:
+        add(one)
 
     async def change(section, **changes):
         base = next(one for one in people if one["section"] == section)
         person = base | {"id": f"LY{changes.get('rank', 1)}"} | changes
+        add(person)
         services = world.services
-        await load_city_into(services.ledger, services.sealing, city, [person])
+        await load_city_into(services.ledger, services.sealing, city, list(roster.values()))
         return person
 
     return change
@@ -139,14 +147,15 @@ async def test_whoever_has_not_begun_is_not_told(world, person, people):
     assert [text["target"] for text in world.stored("sms")] == [phone_of(people, "dispatch")]
 
 
-async def test_one_phone_of_two_sections_gets_one_text_that_names_both(world, person, people):
-    sections = [one for one in people if one["section"] in {"medical", "public"}]
+async def test_one_phone_of_two_sections_gets_one_text_that_names_both(world, people):
     city = world.services.city
     health = city.route(city.item(CLINICS).duties[0], "430903")
-    for one in sections:
-        if one["department"] == health.code:
-            services = world.services
-            await load_city_into(services.ledger, services.sealing, city, [one | {"phone": "15433333333"}])
+    both = [(health.code, "medical"), (health.code, "public")]
+    shared = [
+        one | {"phone": "15433333333"} if (one["department"], one["section"]) in both else one
+        for one in people
+    ]
+    await load_city_into(world.services.ledger, world.services.sealing, city, shared)
     await pushed(world, case(serial(), item=CLINICS))
     await world.run(tell_liaisons)
     (text,) = world.stored("sms")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +92,18 @@ async def store_catalog(conn: Conn, version: str, sha256: str, items: Iterable[I
     return True
 
 
+async def catalog_that_followed(conn: Conn, version: str) -> str | None:
+    """The newest version of the list, where this one is there already and is not the newest; else None."""
+    cursor = await conn.execute(
+        "SELECT newest.version FROM catalog_versions own CROSS JOIN LATERAL (SELECT version, loaded_at"
+        " FROM catalog_versions ORDER BY loaded_at DESC, version DESC LIMIT 1) newest"
+        " WHERE own.version = %s AND newest.version <> own.version AND newest.loaded_at > own.loaded_at",
+        (version,),
+    )
+    row = await cursor.fetchone()
+    return row["version"] if row else None
+
+
 async def items(conn: Conn, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The items of these (version, code), as their version of the list had them."""
     cursor = await conn.execute(
@@ -113,3 +125,13 @@ async def store_liaisons(conn: Conn, rows: Sequence[LiaisonRow]) -> None:
         " phone_sealed = EXCLUDED.phone_sealed, phone_index = EXCLUDED.phone_index,"
         " valid_to = EXCLUDED.valid_to",
     )
+
+
+async def end_terms(conn: Conn, named: Sequence[UUID], today: date) -> int:
+    """End, with yesterday, the terms of all liaisons in office now or later but these; how many ended."""
+    cursor = await conn.execute(
+        "UPDATE liaisons SET valid_to = %(yesterday)s WHERE NOT id = ANY(%(named)s::uuid[])"
+        " AND (valid_to IS NULL OR valid_to > %(yesterday)s)",
+        {"yesterday": today - timedelta(days=1), "named": list(named)},
+    )
+    return cursor.rowcount
