@@ -54,16 +54,20 @@ def leave_settings(path: Path, environment: Mapping[str, str]) -> None:
 
 
 def take_up_settings(path: Path) -> bool:
-    """See what that stack's programs see, where nobody has named a ledger; what is given stays given."""
-    if os.environ.get("SHENGUAN_DATABASE_URL"):
-        return False
+    """See what that stack's programs see, unless another ledger is named; what is given stays given.
+
+    Whether the ledger is that stack's because nobody has named one.
+    """
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    named = os.environ.get("SHENGUAN_DATABASE_URL")
+    if named and named != kept.get("SHENGUAN_DATABASE_URL"):
+        return False
     for name, value in kept.items():
         os.environ.setdefault(name, value)
-    return True
+    return not named
 
 
 def superuser_url() -> str | None:
