@@ -67,7 +67,7 @@ async def test_a_record_whose_seal_is_broken_goes_to_a_person_and_the_others_go_
     await world.arrive(*(case(serial()) for _ in range(5)))
     broken_in(
         cluster,
-        world,
+        shared_database,
         "inbox_raw",
         "raw_sealed",
         "inbox_id = (SELECT id FROM inbox ORDER BY position LIMIT 1)",
