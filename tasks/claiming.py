@@ -32,7 +32,7 @@ async def note_pushed(
     moves = {
         row["handover_id"]: _pushed(rows[row["handover_id"]], now)
         for row, _ in pushed
-        if rows[row["handover_id"]]["state"] == HandoverState.PLANNED
+        if _waits_for_a_push(rows[row["handover_id"]])
     }
     await move(conn, HANDOVER, list(moves.values()), actor=PUSHING, business_now=now)
     news = []
@@ -52,6 +52,12 @@ async def note_pushed(
                 )
             )
     await texts.add_news(conn, news)
+
+
+def _waits_for_a_push(row: dict[str, Any]) -> bool:
+    # one that a person had ended for a refused push has been reached after all
+    ended = (row["state"], row["reason"]) == (HandoverState.CLOSED, "decided")
+    return ended or bool(row["state"] == HandoverState.PLANNED)
 
 
 def _pushed(row: dict[str, Any], now: datetime) -> Move:

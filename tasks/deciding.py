@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from config.log_privacy import looks_personal
 from models.domain.errors import ShenguanError
+from models.domain.lifecycles.handover import HandoverEvent, HandoverState
 from models.domain.messages import CHANNELS, RECORD_KINDS, state_name
 from models.domain.reasons import note
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, decisions, quarantine
-from models.ledger.writer import HistoryRow, write_history
+from models.ledger.writer import HANDOVER, HistoryRow, Move, move, write_history
 
 NOTE_LIMIT = 200
 
@@ -72,6 +74,9 @@ class Released:
 async def decide(ledger: Ledger, own_id: str, *, by: str, note_said: str) -> Decided:
     """Write who decided a refused effect and why; then its case can settle.
 
+    A completion push that nobody will send again ends its handover; one that arrives later, with newer
+    content, opens it again.
+
     A held text may be decided too: its news has gone on in the next digest. What else is held may
     have happened over there, and is asked for again instead.
 
@@ -97,12 +102,25 @@ async def decide(ledger: Ledger, own_id: str, *, by: str, note_said: str) -> Dec
             "effect", own_id, row["case_id"], row["state"], "decided", row["state"], note(note_said), by, now
         )
         await write_history(conn, [told])
+        if handover := await decisions.handover_at_its_end(conn, own_id):
+            await move(conn, HANDOVER, [_ended(handover)], actor=by, business_now=now)
     return Decided(
         own_id=own_id,
         channel=CHANNELS.get(row["channel"], row["channel"]),
         state=row["state"],
         by=by,
         note=note_said,
+    )
+
+
+def _ended(handover: dict[str, Any]) -> Move:
+    return Move(
+        id=handover["id"],
+        case_id=handover["case_id"],
+        state=HandoverState(handover["state"]),
+        event=HandoverEvent.DECIDED,
+        row_version=handover["row_version"],
+        reason="decided",
     )
 
 

@@ -56,6 +56,7 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "reassigned": "重新分派",
         "recalled": "撤回推送",
         "reinstated": "恢复",
+        "decided": "人工裁定",
     },
     "effect": {
         "leased": "领取",

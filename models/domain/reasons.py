@@ -43,6 +43,7 @@ REASONS: Mapping[str, str] = {
     "feedback_received": "已有反馈",
     "rectified": "整改合格",
     "not_granted": "未作出许可，无须监管",
+    "decided": "办结推送被拒，经人工裁定不再发送",
     "abnormal_news": "又有异常反馈",
     "result_corrected": "办理结果已更正",
     "withdrawn_at_source": "源头撤回该办件",

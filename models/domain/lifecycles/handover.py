@@ -34,6 +34,7 @@ class HandoverEvent(StrEnum):
     REASSIGNED = "reassigned"
     RECALLED = "recalled"
     REINSTATED = "reinstated"
+    DECIDED = "decided"
 
 
 _S, _E = HandoverState, HandoverEvent
@@ -51,6 +52,9 @@ TRANSITIONS: Mapping[tuple[HandoverState, HandoverEvent], HandoverState] = {
     (_S.RETURNED, _E.REASSIGNED): _S.PLANNED,  # 重新分派
     **{(state, _E.RECALLED): _S.RECALLED for state in _S if state is not _S.RECALLED},  # 撤回推送
     (_S.RECALLED, _E.REINSTATED): _S.PLANNED,
+    # 办结推送被拒，经人工裁定不再发送：没有对方可以办理
+    **{(state, _E.DECIDED): _S.CLOSED for state in (_S.PLANNED, _S.PUSHED, _S.CLAIMED)},
+    (_S.CLOSED, _E.PUSH_ACCEPTED): _S.PUSHED,  # 裁定之后，新一版内容又推送到达
 }
 
 CHINESE: Mapping[HandoverState, str] = {

@@ -91,8 +91,8 @@ async def to_settle(
           AND NOT EXISTS (SELECT FROM effects e WHERE e.case_id = c.id AND e.decided_at IS NULL
                           AND e.state NOT IN ('accepted', 'delivered', 'undelivered', 'superseded'))
           AND NOT EXISTS (SELECT FROM sms_news n LEFT JOIN effects t ON t.own_id = n.sms_own_id
-                          WHERE n.case_id = c.id AND (t.own_id IS NULL
-                          OR t.state NOT IN ('accepted', 'delivered', 'undelivered')))
+                          WHERE n.case_id = c.id AND (t.own_id IS NULL OR t.decided_at IS NULL
+                          AND t.state NOT IN ('accepted', 'delivered', 'undelivered')))
         ORDER BY c.observe_until, c.id LIMIT %(limit)s
         """,
         {

@@ -23,6 +23,24 @@ async def decide(conn: Conn, own_id: str, by: str) -> None:
     )
 
 
+async def handover_at_its_end(conn: Conn, own_id: str) -> dict[str, Any] | None:
+    """The handover that waits for this completion push and for no other, locked; None where there is none."""
+    cursor = await conn.execute(
+        """
+        SELECT h.id, h.case_id, h.state, h.row_version
+        FROM effects e JOIN handovers h ON h.id = e.handover_id
+        WHERE e.own_id = %s AND e.channel = 'push' AND e.stage = 'completion'
+          AND h.state IN ('planned', 'pushed', 'claimed')
+          AND NOT EXISTS (SELECT FROM effects o WHERE o.case_id = e.case_id AND o.handover_id = h.id
+                          AND o.channel = 'push' AND o.stage = 'completion' AND o.own_id <> e.own_id
+                          AND o.decided_at IS NULL AND o.state <> 'superseded')
+        FOR UPDATE OF h
+        """,
+        (own_id,),
+    )
+    return await cursor.fetchone()
+
+
 async def quarantined(conn: Conn, quarantine_id: UUID) -> dict[str, Any] | None:
     """One record in front of a person, or one that was; the hash and size of its bytes, not the bytes."""
     cursor = await conn.execute(

@@ -132,8 +132,9 @@ async def lock(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
 async def lock_with_item(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The handovers with their case's item and mode, locked in one order."""
     cursor = await conn.execute(
-        "SELECT h.id, h.case_id, h.state, h.row_version, h.section_id, c.item_code, c.mode FROM handovers h"
-        " JOIN cases c ON c.id = h.case_id WHERE h.id = ANY(%s) ORDER BY h.id FOR UPDATE OF h",
+        "SELECT h.id, h.case_id, h.state, h.reason, h.row_version, h.section_id, c.item_code, c.mode"
+        " FROM handovers h JOIN cases c ON c.id = h.case_id WHERE h.id = ANY(%s) ORDER BY h.id"
+        " FOR UPDATE OF h",
         (sorted(set(ids)),),
     )
     return {row["id"]: row for row in await cursor.fetchall()}
