@@ -57,6 +57,14 @@ def credit_report_key(kind: str, document_number: str, party_key: str) -> str:
     return f"{kind}|{document_number}|{hashlib.sha256(party_key.encode()).hexdigest()[:16]}"
 
 
+def decision_key(kind: str, document_number: str, party_mark: str) -> str:
+    """A decision about one party, as 双公示 counts it: XK or CF, document number, party.
+
+    ``party_mark`` is a keyed hash: this text is kept in plain, and an id number's bare hash is soon guessed.
+    """
+    return f"{kind}|{document_number}|{party_mark}"
+
+
 _PREFIXES = {
     "push": "PS",
     "recall": "RC",

@@ -66,6 +66,7 @@ class Sealing:
         current = keyring.index_keys[keyring.index_current]
         others = [key for key in keyring.index_keys.values() if key is not current]
         self._indexes = [(bytes((key.key_id,)), _keyed_hash(key)) for key in (current, *others)]
+        self._mark = _keyed_hash(keyring.index_keys[min(keyring.index_keys)])
 
     def seal(self, field: str, row_id: RowId, plaintext: bytes) -> bytes:
         """The envelope of the plaintext, for this column of this row, under the current key."""
@@ -120,6 +121,13 @@ class Sealing:
         """
         message = _named(kind, value)
         return [number + keyed(message) for number, keyed in self._indexes]
+
+    def mark(self, kind: str, value: str) -> str:
+        """16 hex signs that stand for the value where it must not be read, in a key that goes outside.
+
+        Always under the oldest index key: a rotation must not make another key of the same fact.
+        """
+        return self._mark(_named(kind, value))[:8].hex()
 
     def _seal(self, field: str, row_id: RowId, plaintext: bytes, nonce: bytes) -> bytes:
         bound = _bound(self._header, field, row_id)

@@ -67,6 +67,7 @@ def test_business_keys_read_as_the_wire_says() -> None:
     assert keys.credit_report_key("XK", "文号1", "91230500MA1B3N1N2M") == (
         f"XK|文号1|{sha256_hex(b'91230500MA1B3N1N2M')[:16]}"
     )
+    assert keys.decision_key("CF", "文号1", "0123456789abcdef") == "CF|文号1|0123456789abcdef"
     assert keys.batch_id(["a", "b"]) == sha256_hex(b"a\nb")
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import hmac
 import pickle
 import uuid
@@ -91,6 +92,7 @@ def test_after_a_rotation_the_old_key_opens_and_the_new_one_seals(tmp_path):
     assert new.open_sealed(FIELD, ROW, before) == new.open_sealed(FIELD, ROW, after) == PLAIN
     assert (index_before[0], index_after[0]) == (1, 2)
     assert new.index_any("phone", "1") == [index_after, index_before]
+    assert new.mark("party", "1") == old.mark("party", "1"), "what is in a key outside stays"
     with pytest.raises(UnknownKey) as unknown:
         old.open_sealed(FIELD, ROW, after)
     assert unknown.value.key_id == 2
@@ -111,6 +113,15 @@ def test_an_index_depends_on_kind_and_value_and_on_nothing_else(both):
     assert sealing.index("phone", "1") in found
     assert all(len(each) == 33 for each in found)
     assert sealing.index("a", "b\x1f") != sealing.index("a\x1fb", "")
+
+
+def test_a_mark_is_keyed_and_says_nothing(both, tmp_path):
+    _, sealing = both
+    other = Sealing(create_keyring(tmp_path / "other.json"))
+    found = {s.mark(kind, value) for s in (sealing, other) for kind in ("a", "b") for value in ("1", "2")}
+    assert len(found) == 8
+    assert {len(mark) for mark in found} == {16}
+    assert hashlib.sha256(b"1").hexdigest()[:16] not in found
 
 
 @pytest.mark.parametrize(("index", "digest"), [("hmac-sha256", "sha256"), ("hmac-sm3", "sm3")])
