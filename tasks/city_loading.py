@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from config.city import City
+from models.domain.errors import ListNotTaken
 from models.domain.keys import row_id
 from models.domain.workdays import business_day
 from models.ledger.connection import Ledger
@@ -26,7 +27,7 @@ async def load_city_into(
     liaisons as they are.
 
     Raises:
-        ValueError: a published version of the item list was changed without a new version, or a newer
+        ListNotTaken: a published version of the item list was changed without a new version, or a newer
             version was loaded after it: an older list must not come back under its old name.
         KeyError: a liaison lacks a field.
     """
@@ -54,9 +55,8 @@ async def load_city_into(
     rows = [_liaison(sealing, each) for each in liaisons or ()]
     async with ledger.writing() as conn:
         if newer := await queries.catalog_that_followed(conn, city.catalog.version):
-            raise ValueError(
-                f"清单版本 {city.catalog.version} 之后已装入 {newer}；要改回去，请以新的版本号发布"
-            )
+            why = f"之后已装入 {newer}；要改回去，请以新的版本号发布"
+            raise ListNotTaken(city.catalog.version, why)
         await queries.store_departments(conn, departments, sections)
         await queries.store_catalog(conn, city.catalog.version, city.catalog.sha256, items)
         if liaisons is not None:

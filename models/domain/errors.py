@@ -106,6 +106,18 @@ class BrokenRecord(ShenguanError):  # noqa: N818
         return self.message
 
 
+class ListNotTaken(ShenguanError, ValueError):  # noqa: N818
+    """The ledger does not take this version of the item list. ``why`` is Chinese."""
+
+    def __init__(self, version: str, why: str) -> None:
+        super().__init__(version, why)
+        self.version = version
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"清单版本 {self.version} {self.why}"
+
+
 class ForbiddenMove(ShenguanError):  # noqa: N818
     """The lifecycle has no such transition."""
 

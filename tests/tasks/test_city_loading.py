@@ -5,6 +5,8 @@ from datetime import date
 
 import pytest
 
+from flows.cli_findings import FINDINGS, sentence_of
+from models.domain.errors import ListNotTaken
 from tasks.city_loading import load_city_into
 from tasks.steps import admit_cases, send_pushes, tell_liaisons
 from tests.tasks.records import case, serial
@@ -55,7 +57,8 @@ async def test_nobody_is_texted_after_they_left(world):
 async def test_an_older_list_does_not_come_back_under_its_name(world):
     known = world.services.city.catalog.version
     await load(world, None, version="2026-09-01", sha256="1" * 64)
-    with pytest.raises(ValueError, match=f"{known} 之后已装入 2026-09-01"):
+    with pytest.raises(ListNotTaken, match=f"{known} 之后已装入 2026-09-01") as told:
         await load(world, None)
+    assert sentence_of(told.value) == (FINDINGS, str(told.value))
     await load(world, None, version="2026-09-01", sha256="1" * 64)
     await load(world, None, version="2026-10-01")

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from models.domain.errors import ListNotTaken
 from models.ledger.bulk import Conn, insert
 from models.ledger.tables.city import CatalogItem, Department, Liaison, Section
 
@@ -76,7 +77,7 @@ async def store_catalog(conn: Conn, version: str, sha256: str, items: Iterable[I
     """Keep a version of the list; False where this version is there already with the same hash.
 
     Raises:
-        ValueError: the version is there with other content. A published list does not change.
+        ListNotTaken: the version is there with other content. A published list does not change.
     """
     cursor = await conn.execute(
         "INSERT INTO catalog_versions (version, sha256) VALUES (%s, %s) ON CONFLICT DO NOTHING",
@@ -86,7 +87,7 @@ async def store_catalog(conn: Conn, version: str, sha256: str, items: Iterable[I
         cursor = await conn.execute("SELECT sha256 FROM catalog_versions WHERE version = %s", (version,))
         row = await cursor.fetchone()
         if row is None or row["sha256"] != sha256:
-            raise ValueError(f"清单版本 {version} 已存在且内容不同，请更改版本号")
+            raise ListNotTaken(version, "已存在且内容不同，请更改版本号")
         return False
     await insert(conn, CatalogItem, list(items))
     return True

@@ -82,6 +82,7 @@ FINDINGS = [
     errors.AlreadyDone("platform", None),
     errors.Unreadable("platform", "json", b"{"),
     errors.BrokenRecord("C1", "case-no-length", "办件编号超过 64 个字符"),
+    errors.ListNotTaken("2026-03-01", "已存在且内容不同"),
     errors.ForbiddenMove("CaseState", "accepted", "reopened"),
 ]
 
