@@ -12,6 +12,7 @@ from models.domain.lifecycles.case import CaseResult
 from models.domain.party_codes import clean_code
 from models.domain.record import CaseRecord, FeedbackRecord
 from models.domain.shuanggongshi import cf_record, xk_record
+from models.domain.workdays import business_day
 from models.ledger.bulk import Conn
 from models.ledger.queries import credit
 from tasks.planning import Owed, owed_report
@@ -44,7 +45,7 @@ def owed_approval(
         return None
     party, document = record.party, record.document
     number = (document.number if document else None) or record.licence_number or record.case_no
-    decided = record.decided_on or (record.completed_at or record.changed_at).date()
+    decided = record.decided_on or business_day(record.completed_at or record.changed_at)
     department = city.department(record.department)
     code = clean_code(party.id_number)
     fields = xk_record(

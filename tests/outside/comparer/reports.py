@@ -125,7 +125,7 @@ def _licence_says(record: dict[str, Any]) -> dict[str, str]:
     party, document = record.get("party") or {}, record.get("document") or {}
     natural = party.get("kind") == "自然人"
     says = {
-        "XK_WSH": document.get("number") or record.get("licence_number"),
+        "XK_WSH": document.get("number") or record.get("licence_number") or record.get("case_no"),
         "XK_XDR_MC": party.get("name"),
         "XK_XDR_LB": party.get("kind"),
         ("XK_XDR_ZJHM" if natural else "XK_XDR_SHXYM"): party.get("id_number"),
