@@ -2,9 +2,11 @@
 
 A result attaches by case number, else by licence, else by party and item; supervision without a case
 is normal. One that attaches to nothing stands in front of a person, and so does one from a
-department that has no duty in the case.
+department that has no duty in the case. One that came before the case it names waits again when
+that case has come.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -24,6 +26,7 @@ from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, feedback, handovers, importing, inbox
 from models.ledger.sealing import Sealing
+from tasks.correcting import credit_to_correct
 from tasks.in_front import Problem, in_front_of_a_person
 from tasks.pinning import pinned_items
 from tasks.planning import Owed, owed_return, plan
@@ -35,6 +38,10 @@ log = structlog.get_logger(__name__)
 
 _Read = Read[FeedbackRecord]
 PENALTY, READ, POLICY = "penalty", "read", "policy"
+_ORPHAN = "orphan"
+_EARLY = f"{_ORPHAN}:"
+"""Before the number of the case an orphan names, in its inbox row's reason."""
+_BY_ITSELF = "系统自动"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ async def admit_feedback(
     ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, *, limit: int = 500
 ) -> int:
     """Give the oldest waiting results their turn; how many had it."""
+    async with ledger.writing() as conn:
+        await feedback.reopen_found(conn, _EARLY, _BY_ITSELF)
     limit = await begin_turn(ledger, "feedback", limit)
     if not limit:
         return 0
@@ -72,8 +81,12 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
         else:
             good.append((each, match))
             outcomes.append((each.row["id"], "admitted", None))
-    await _keep(conn, sealing, city, good, now)
-    outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
+    await _keep(conn, sealing, city, calendar, good, now)
+    named = {each.row["id"]: each.record.case_no for each in fresh if each.record.case_no}
+    outcomes += [
+        (inbox_id, outcome, f"{_EARLY}{named[inbox_id]}" if rule == _ORPHAN and inbox_id in named else rule)
+        for inbox_id, outcome, rule in await in_front_of_a_person(conn, calendar, problems, business_now=now)
+    ]
     await inbox.close(conn, outcomes)
     if outcomes:
         log.info("feedback.admitted", admitted=len(good), quarantined=len(problems))
@@ -98,28 +111,33 @@ def _id(read: _Read) -> UUID:
 async def _match(conn: Conn, sealing: Sealing, city: City, records: Sequence[FeedbackRecord]) -> list[_Match]:
     by_number = await cases.find(conn, sorted({r.case_no for r in records if r.case_no}))
     by_receipt = await handovers.by_receipt(conn, [r.push_receipt for r in records if r.push_receipt])
-    licences: dict[str, dict[str, Any]] = {}
+    licences: dict[str, list[dict[str, Any]]] = defaultdict(list)
     numbers = sorted({r.licence_number for r in records if r.licence_number})
     for row in await cases.by_licence_number(conn, numbers):
-        licences.setdefault(row["number"], row)
+        licences[row["number"]].append(row)
+    # A party without a code is nobody in particular: it never matches.
+    codes = {clean_code(r.party.id_number) for r in records if r.party} - {""}
+    indexes = {code: sealing.index("party", code) for code in codes}
     parties: dict[tuple[bytes, str], dict[str, Any]] = {}
-    indexes = {
-        r.party.id_number: sealing.index("party", clean_code(r.party.id_number)) for r in records if r.party
-    }
     for row in await cases.by_party(conn, list(indexes.values())):
         parties.setdefault((row["party_index"], row["item_code"]), row)
     found = []
+    case: dict[str, Any] | None
     for record in records:
-        case, licence_id, by = None, None, "none"
+        party = indexes.get(clean_code(record.party.id_number)) if record.party else None
+        held = licences.get(record.licence_number or "", [])
+        held = [row for row in held if party is None or row["licence_party"] == party]
         if record.case_no in by_number:
             case, by = by_number[record.case_no], "case"
-        elif record.licence_number in licences:
-            case, by = licences[record.licence_number], "licence"
-            licence_id = case["licence_id"]
-        elif record.party and record.item_code:
-            case = parties.get((indexes[record.party.id_number], record.item_code))
+        elif held:
+            # One number, several holders, and nobody named: a person says whose it is.
+            case, by = (held[0], "licence") if len(held) == 1 else (None, "ambiguous")
+        elif party is not None and record.item_code and not licences.get(record.licence_number or ""):
+            case = parties.get((party, record.item_code))
             by = "party" if case else "none"
-        found.append(_Match(by, case, licence_id or (case or {}).get("licence_id")))
+        else:
+            case, by = None, "none"
+        found.append(_Match(by, case, (case or {}).get("licence_id")))
     duties = await handovers.of_cases(conn, [match.case["id"] for match in found if match.case])
     return [
         _with_handovers(city, match, record, duties, by_receipt)
@@ -147,7 +165,12 @@ def _with_handovers(
     rows = duties.get(match.case["id"], ())
     if record.push_receipt is not None and record.push_receipt in by_receipt:
         wanted = by_receipt[record.push_receipt]
-        return _Match("receipt", match.case, match.licence_id, tuple(r for r in rows if r["id"] == wanted))
+        rows = [
+            row
+            for row in rows
+            if row["id"] == wanted and _same_department(city, row["department_code"], record.department)
+        ]
+        return _Match("receipt", match.case, match.licence_id, tuple(rows))
     mine = tuple(
         row
         for row in rows
@@ -175,6 +198,9 @@ def _problem(city: City, read: _Read, match: _Match, stopped: set[str]) -> Probl
     if match.case is None and record.case_no in stopped:
         message = "反馈所指办件的记录尚在隔离中，请先处理该办件，再释放本条"
         return Problem(read.row, "case-quarantined", message)
+    if match.by == "ambiguous":
+        message = "该许可证号对应多个当事人的许可，反馈未写明当事人，请核对后处理"
+        return Problem(read.row, "orphan", message)
     if match.case is None:
         return Problem(read.row, "orphan", "反馈没有对应的办件、许可或当事人事项，请核对后归档或补录")
     if not match.handovers and match.by in {"case", "receipt"} and match.case["mode"] in {"live", "trial"}:
@@ -183,7 +209,12 @@ def _problem(city: City, read: _Read, match: _Match, stopped: set[str]) -> Probl
 
 
 async def _keep(
-    conn: Conn, sealing: Sealing, city: City, good: Sequence[tuple[_Read, _Match]], now: datetime
+    conn: Conn,
+    sealing: Sealing,
+    city: City,
+    calendar: Calendar,
+    good: Sequence[tuple[_Read, _Match]],
+    now: datetime,
 ) -> None:
     reads = [
         (row["id"], datetime.combine(each.record.happened_on, time(12), SHANGHAI))
@@ -202,6 +233,7 @@ async def _keep(
             for row in match.handovers
         ],
     )
+    await _take_back(conn, calendar, city, results, now)
     await _tell(conn, sealing, city, results, now)
     await feel(
         conn,
@@ -234,6 +266,24 @@ def _row(read: _Read, match: _Match) -> feedback.NewFeedback:
         happened_on=record.happened_on,
         rectification_due=record.rectification_due,
     )
+
+
+async def _take_back(
+    conn: Conn, calendar: Calendar, city: City, results: Sequence[tuple[_Read, _Match]], now: datetime
+) -> None:
+    """What a withdrawn result said and has not left stays; what the credit system has, a person corrects."""
+    gone = [(each, match) for each, match in results if each.record.operation == "d"]
+    if not gone:
+        return
+    ids = [_id(each) for each, _ in gone]
+    keys = [
+        feedback_return_key(each.record.feedback_no, department)
+        for each, match in gone
+        for department in _hearers(city, each.record, match.case)
+    ]
+    await feedback.withdraw_planned(conn, ids, keys)
+    held = [(row, "") for row in await feedback.reported(conn, ids)]
+    await credit_to_correct(conn, calendar, held, business_now=now)
 
 
 async def _tell(

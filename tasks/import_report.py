@@ -83,4 +83,7 @@ def _place(outcome: str) -> str:
 
 
 def _rule(outcome: str, reason: str | None) -> str:
-    return _UNKNOWN_ITEM if outcome == "parked" else reason or outcome
+    if outcome == "parked":
+        return _UNKNOWN_ITEM
+    # Behind a colon stands the one thing this row is about.
+    return (reason or outcome).partition(":")[0]

@@ -73,6 +73,18 @@ async def lock_licences(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str,
     return {row["id"]: row for row in await cursor.fetchall()}
 
 
+async def reported(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """What the credit system holds of these cases, or may hold: each report in its newest content."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT ON (e.business_key) e.own_id, e.case_id, e.stage, r.document_number FROM effects e"
+        " JOIN credit_reports r ON r.own_id = e.own_id WHERE e.case_id = ANY(%s)"
+        " AND e.channel = 'credit_report' AND e.state IN ('intent', 'unknown', 'accepted')"
+        " ORDER BY e.business_key, e.content_version DESC",
+        (list(case_ids),),
+    )
+    return await cursor.fetchall()
+
+
 async def to_settle(
     conn: Conn, today: date, limit: int, after: tuple[date, UUID] | None
 ) -> list[dict[str, Any]]:
@@ -131,8 +143,9 @@ async def find(conn: Conn, numbers: Sequence[str]) -> dict[str, dict[str, Any]]:
 async def by_licence_number(conn: Conn, numbers: Sequence[str]) -> list[dict[str, Any]]:
     """Licences of these numbers with the cases that stand behind them, the newest first."""
     cursor = await conn.execute(
-        "SELECT l.id AS licence_id, l.number, l.state AS licence_state, l.row_version AS licence_version,"
-        " c.* FROM licences l JOIN cases c ON c.id = l.case_id WHERE l.number = ANY(%s)"
+        "SELECT l.id AS licence_id, l.party_index AS licence_party, l.number, l.state AS licence_state,"
+        " l.row_version AS licence_version, c.* FROM licences l JOIN cases c ON c.id = l.case_id"
+        " WHERE l.number = ANY(%s)"
         " ORDER BY c.accepted_at DESC",
         (list(numbers),),
     )

@@ -49,12 +49,17 @@ async def lock_versions(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, int]:
 
 
 async def store(conn: Conn, rows: Sequence[NewFeedback], answered: Sequence[Answered]) -> None:
-    """Keep the newest version of each result, and the handovers it answers."""
+    """Keep the newest version of each result, and the handovers it answers.
+
+    What an earlier version answered stays written; a link counts while it leads to the result's case.
+    """
     await insert(
         conn,
         Feedback,
         rows,
         conflict="(id) DO UPDATE SET version = EXCLUDED.version, inbox_id = EXCLUDED.inbox_id,"
+        " department_code = EXCLUDED.department_code, supervision_item = EXCLUDED.supervision_item,"
+        " case_id = EXCLUDED.case_id, licence_id = EXCLUDED.licence_id, matched_by = EXCLUDED.matched_by,"
         " kind = EXCLUDED.kind, result = EXCLUDED.result, abnormal = EXCLUDED.abnormal,"
         " withdrawn = EXCLUDED.withdrawn, happened_on = EXCLUDED.happened_on,"
         " rectification_due = EXCLUDED.rectification_due WHERE feedback.version < EXCLUDED.version",
@@ -70,3 +75,41 @@ async def of_case(conn: Conn, case_id: UUID) -> list[dict[str, Any]]:
         (case_id,),
     )
     return await cursor.fetchall()
+
+
+async def withdraw_planned(conn: Conn, ids: Sequence[UUID], return_keys: Sequence[str]) -> None:
+    """Nothing of these withdrawn results that has not left will leave."""
+    await conn.execute(
+        "UPDATE effects e SET state = 'superseded', reason = 'withdrawn_at_source' WHERE e.state = 'planned'"
+        " AND (e.own_id IN (SELECT own_id FROM credit_reports WHERE feedback_id = ANY(%s))"
+        " OR e.channel = 'return' AND e.business_key = ANY(%s))",
+        (list(ids), list(return_keys)),
+    )
+
+
+async def reported(conn: Conn, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """What the credit system holds of these results, or may hold: each report in its newest content."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT ON (e.business_key) e.own_id, e.stage, r.document_number FROM effects e"
+        " JOIN credit_reports r ON r.own_id = e.own_id WHERE r.feedback_id = ANY(%s)"
+        " AND e.channel = 'credit_report' AND e.state IN ('intent', 'unknown', 'accepted')"
+        " ORDER BY e.business_key, e.content_version DESC",
+        (list(ids),),
+    )
+    return await cursor.fetchall()
+
+
+async def reopen_found(conn: Conn, reason_prefix: str, released_by: str) -> int:
+    """Let the results wait again that came before the cases they name, now that those are here.
+
+    Their inbox reason is the prefix and the case number. Answers how many wait.
+    """
+    cursor = await conn.execute(
+        "WITH released AS (UPDATE quarantine q SET released_at = now(), released_by = %(by)s"
+        " FROM inbox i JOIN cases c ON i.reason = %(prefix)s || c.case_no"
+        " WHERE q.released_at IS NULL AND q.kind = 'feedback' AND q.rule = 'orphan' AND i.id = q.inbox_id"
+        " RETURNING q.inbox_id)"
+        " UPDATE inbox i SET outcome = 'waiting', reason = NULL FROM released r WHERE i.id = r.inbox_id",
+        {"by": released_by, "prefix": reason_prefix},
+    )
+    return cursor.rowcount
