@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.case_rows import CaseChange
 
 ACTOR = "受理接入"
+_EVENT = HandoverEvent
 
 
 async def write_handovers(
@@ -31,10 +32,10 @@ async def write_handovers(
     in_force: dict[UUID, list[NewHandover]] = {change.id: [] for change in changes}
     new: list[NewHandover] = []
     moves: list[Move] = []
+    replaced: list[UUID] = []
     due = due_at(calendar, business_now)
     for change in linked:
         voided = change.step.standing.state is CaseState.VOIDED
-        reinstated = CaseEvent.REINSTATED in change.step.events
         rows = known.get(change.id, [])
         if not rows and not voided:
             place = change.record.place_of_business.region
@@ -42,19 +43,58 @@ async def write_handovers(
             new += rows_new
             in_force[change.id] = rows_new
             continue
+        kept = []
         for row in rows:
-            if voided and row["state"] != HandoverState.RECALLED:
-                moves.append(_move(row, HandoverEvent.RECALLED, "recall_due"))
-            elif reinstated and row["state"] == HandoverState.RECALLED:
-                moves.append(_move(row, HandoverEvent.REINSTATED, "reinstated"))
-            elif row["state"] == HandoverState.CLOSED and _granted_after_all(change):
-                until = {"observe_until": observe_until(change)}
-                moves.append(_move(row, HandoverEvent.REOPENED, "result_corrected", until))
+            event, reason, columns = _meaning(change, row)
+            if not voided and (heir := _heir(city, change.item, row, due)):
+                columns, reason = columns | heir, reason or "department_replaced"
+                replaced.append(row["id"])
+            if event is not None or columns:
+                moves.append(_move(row, event, reason, columns))
+            kept.append(as_handover(row | columns))
         if not voided:
-            in_force[change.id] = [as_handover(row) for row in rows]
+            in_force[change.id] = kept
+    if replaced:
+        await handovers.withdraw_planned(conn, replaced, "department_replaced")
     await begin(conn, HANDOVER, new, actor=ACTOR, business_now=business_now)
     await move(conn, HANDOVER, moves, actor=ACTOR, business_now=business_now)
     return in_force
+
+
+def _meaning(
+    change: "CaseChange", row: dict[str, Any]
+) -> tuple[HandoverEvent | None, str | None, dict[str, Any]]:
+    """What a case's change means for one handover: its event, the reason, and the columns it revises."""
+    state, standing = row["state"], change.step.standing
+    if standing.state is CaseState.VOIDED:
+        return (None, None, {}) if state == HandoverState.RECALLED else (_EVENT.RECALLED, "recall_due", {})
+    if CaseEvent.REINSTATED in change.step.events and state == HandoverState.RECALLED:
+        return _EVENT.REINSTATED, "reinstated", {}
+    if standing.result is None or change.before is None:
+        return None, None, {}
+    until = observe_until(change)
+    if state == HandoverState.CLOSED and _granted_after_all(change):
+        return _EVENT.REOPENED, "result_corrected", {"observe_until": until}
+    # A period that an abnormal result made longer is not made shorter by a correction.
+    follows = row["observe_until"] == change.before["observe_until"]
+    if state == HandoverState.OBSERVING and follows and row["observe_until"] != until:
+        return None, "result_corrected", {"observe_until": until}
+    return None, None, {}
+
+
+def _heir(city: City, item: CatalogItem, row: dict[str, Any], due: datetime) -> dict[str, Any]:
+    """The columns that give a handover to the department that answers today; empty where it is the same."""
+    code = row["department_code"]
+    heir = city.successor_of(code) if code is not None else None
+    if heir is None or heir.code == code:
+        return {}
+    section = heir.section(row["section_key"])
+    return {
+        "department_code": heir.code,
+        "section_id": f"{heir.code}/{section.id}" if section else None,
+        "owner": None if section else approval_owner(city, item),
+        "due_at": None if section else due,
+    }
 
 
 def route(
@@ -104,7 +144,7 @@ def observe_until(change: "CaseChange") -> date:
 
 
 def _move(
-    row: dict[str, Any], event: HandoverEvent, reason: str, changes: Mapping[str, Any] | None = None
+    row: dict[str, Any], event: HandoverEvent | None, reason: str | None, changes: Mapping[str, Any]
 ) -> Move:
     return Move(
         id=row["id"],
@@ -113,5 +153,5 @@ def _move(
         event=event,
         row_version=row["row_version"],
         reason=reason,
-        changes=changes or {},
+        changes=changes,
     )

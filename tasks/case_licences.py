@@ -45,16 +45,39 @@ async def write_licences(
     *,
     business_now: datetime,
 ) -> None:
-    """Bring the licences of granted cases up to date; an action their state does not allow leaves them."""
+    """Bring the licences of granted cases up to date; an action their state does not allow leaves them.
+
+    A licence whose case is granted no more is withdrawn.
+    """
     granted: dict[UUID, CaseChange] = {}
     for change in sorted(changes, key=lambda one: one.record.completed_at or one.record.changed_at):
         identity = columns[change.id]["licence_id"]
         if identity and change.step.standing.result is CaseResult.GRANTED and change.record.operation != "d":
             granted[identity] = change
-    if not granted:
+    ended = {
+        change.before["licence_id"]: change
+        for change in changes
+        if change.granted_no_more and change.before and change.before["licence_id"]
+    }
+    if not granted and not ended:
         return
-    known = await cases.lock_licences(conn, list(granted))
+    known = await cases.lock_licences(conn, [*granted, *ended])
     new, moves = [], []
+    for identity, change in ended.items():
+        row = known.get(identity)
+        if row is None or identity in granted or row["case_id"] != change.id:
+            continue
+        if (LicenceState(row["state"]), LicenceEvent.WITHDRAWN) in TRANSITIONS:
+            moves.append(
+                Move(
+                    id=identity,
+                    case_id=change.id,
+                    state=LicenceState(row["state"]),
+                    event=LicenceEvent.WITHDRAWN,
+                    row_version=row["row_version"],
+                    reason="withdrawn_at_source" if change.record.operation == "d" else "result_corrected",
+                )
+            )
     for identity, change in granted.items():
         row = known.get(identity)
         action = change.record.licence_action or "issue"

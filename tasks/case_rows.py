@@ -8,7 +8,8 @@ from uuid import UUID
 
 from config.city import CatalogItem, City
 from models.domain.admission import Advance
-from models.domain.lifecycles.case import CaseEvent, CaseState
+from models.domain.lifecycles.case import CaseEvent, CaseResult, CaseState
+from models.domain.lifecycles.handover import HandoverState
 from models.domain.party_codes import clean_code
 from models.domain.record import CaseRecord
 from models.domain.workdays import Calendar
@@ -19,6 +20,8 @@ from models.ledger.writer import CASE, Move, begin, move
 from tasks.advice import platform_check
 from tasks.case_handovers import observe_until, write_handovers
 from tasks.case_licences import licence_id, write_licences
+from tasks.correcting import credit_to_correct
+from tasks.in_front import approval_owner
 from tasks.planning import Owed, owed_push, plan
 from tasks.reporting import owed_approval, remember_reports
 
@@ -62,6 +65,23 @@ class CaseChange:
         return self.item.mode
 
     @property
+    def retracted(self) -> bool:
+        """Whether a result was given and is given no more."""
+        return (
+            self.before is not None
+            and self.before["result"] is not None
+            and self.step.standing.result is None
+        )
+
+    @property
+    def granted_no_more(self) -> bool:
+        """Whether it was granted and that stands no more: withdrawn, retracted, or decided otherwise."""
+        if self.before is None or self.before["result"] != CaseResult.GRANTED:
+            return False
+        voided = self.step.standing.state is CaseState.VOIDED
+        return voided or self.step.standing.result is not CaseResult.GRANTED
+
+    @property
     def linked(self) -> bool:
         """Whether anything of this case goes to the outside."""
         return self.mode not in {_STOCK, _SILENT}
@@ -94,9 +114,7 @@ async def write_changes(
     await _keep_platform_checks(conn, sealing, changes)
     duties = await write_handovers(conn, city, calendar, changes, business_now=business_now)
     await write_licences(conn, changes, columns, business_now=business_now)
-    gone = [change.id for change in changes if change.step.standing.state is CaseState.VOIDED]
-    if gone:
-        await effects.withdraw_planned(conn, gone, "withdrawn_at_source")
+    await _take_back(conn, city, calendar, changes, business_now)
     owed = _owed_pushes(changes, duties)
     reports = [
         report
@@ -172,6 +190,30 @@ def _move(change: CaseChange, before: dict[str, Any], columns: dict[str, Any]) -
     )
 
 
+async def _take_back(
+    conn: Conn, city: City, calendar: Calendar, changes: Sequence[CaseChange], now: datetime
+) -> None:
+    """What is true no more and has not left stays; what the credit system has, a person corrects."""
+    gone = [change.id for change in changes if change.step.standing.state is CaseState.VOIDED]
+    back = [change.id for change in changes if CaseEvent.REINSTATED in change.step.events]
+    retracted = [change.id for change in changes if change.retracted]
+    ended = {change.id: change for change in changes if change.granted_no_more}
+    if gone:
+        await effects.withdraw_planned(conn, gone, "withdrawn_at_source")
+    if retracted:
+        await effects.withdraw_planned(conn, retracted, "result_corrected", stages=["completion"])
+    if ended:
+        await effects.withdraw_planned(conn, list(ended), "result_corrected", stages=["XK"])
+    if back:
+        await effects.withdraw_planned(conn, back, "reinstated", channels=["recall"])
+    held = [
+        (row, approval_owner(city, ended[row["case_id"]].item))
+        for row in await cases.reported(conn, list(ended))
+        if row["stage"] == "XK" or row["case_id"] in gone
+    ]
+    await credit_to_correct(conn, calendar, held, business_now=now)
+
+
 async def _keep_platform_checks(conn: Conn, sealing: Sealing, changes: Sequence[CaseChange]) -> None:
     """A look-up the platform made at its own counter is evidence too; it is not made twice."""
     await credit.add_checks(
@@ -191,12 +233,19 @@ def _owed_pushes(
     for change in changes:
         if not change.linked:
             continue
-        again = CaseEvent.REINSTATED in change.step.events
         for stage, told in change.step.stages.items():
             if stage.value not in change.item.stages:
                 continue
             owed += [
-                owed_push(told.record, told.result, stage, change.item, handover, again=again)
+                # Who was told that the case is gone hears of it again, whatever it says.
+                owed_push(
+                    told.record,
+                    told.result,
+                    stage,
+                    change.item,
+                    handover,
+                    again=handover.state == HandoverState.RECALLED,
+                )
                 for handover in duties[change.id]
                 if handover.department_code is not None
             ]

@@ -58,9 +58,10 @@ _OVERTAKEN = """(
     EXISTS (SELECT FROM effects n WHERE n.channel = e.channel AND n.target = e.target
         AND n.business_key = e.business_key AND n.content_version > e.content_version)
     OR e.channel IN ('push', 'credit_report')
-        AND EXISTS (SELECT FROM cases c WHERE c.id = e.case_id AND c.state = 'voided'))"""
+        AND EXISTS (SELECT FROM cases c WHERE c.id = e.case_id AND (c.state = 'voided'
+            OR c.state = 'accepted' AND e.stage IN ('completion', 'XK'))))"""
 """What was in somebody's hands and never left has nothing to do any more: a newer content of its key
-was planned meanwhile, or its case was withdrawn."""
+was planned meanwhile, or its case was withdrawn, or the result it tells."""
 
 
 def _from(*events: EffectEvent) -> list[str]:
@@ -309,12 +310,22 @@ async def unknown_texts(conn: Conn, before: datetime) -> list[str]:
     return [row["own_id"] for row in await cursor.fetchall()]
 
 
-async def withdraw_planned(conn: Conn, case_ids: Sequence[UUID], reason: str) -> None:
-    """Nothing of these cases' pushes and reports that has not left will leave."""
+async def withdraw_planned(
+    conn: Conn,
+    case_ids: Sequence[UUID],
+    reason: str,
+    *,
+    channels: Sequence[str] = ("push", "credit_report"),
+    stages: Sequence[str] | None = None,
+) -> None:
+    """Nothing of these cases' pushes and reports that has not left will leave.
+
+    Only of these channels, and of these stages where they are named.
+    """
     await conn.execute(
         "UPDATE effects SET state = 'superseded', reason = %s WHERE case_id = ANY(%s)"
-        " AND channel IN ('push', 'credit_report') AND state = 'planned'",
-        (reason, list(case_ids)),
+        " AND channel = ANY(%s) AND (%s::text[] IS NULL OR stage = ANY(%s)) AND state = 'planned'",
+        (reason, list(case_ids), list(channels), stages, stages),
     )
 
 

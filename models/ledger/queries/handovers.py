@@ -78,8 +78,9 @@ async def to_close(conn: Conn, today: date, limit: int) -> list[dict[str, Any]]:
         CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE f.abnormal) AS abnormal, max(f.rectification_due) AS mend_by
             FROM feedback_handovers fh JOIN feedback f ON f.id = fh.feedback_id
-            WHERE fh.handover_id = h.id AND NOT f.withdrawn) f
-        WHERE h.state = 'observing' AND c.state <> 'accepted' AND h.observe_until <= %(today)s
+            WHERE fh.handover_id = h.id AND f.case_id = h.case_id AND NOT f.withdrawn) f
+        WHERE h.state = 'observing' AND c.state <> 'accepted'
+          AND (h.observe_until <= %(today)s OR c.result <> 'granted')
           AND (f.mend_by IS NULL OR f.mend_by <= %(today)s)
         ORDER BY h.observe_until, h.id LIMIT %(limit)s
         """,
@@ -106,6 +107,15 @@ async def to_recall(conn: Conn, limit: int) -> list[dict[str, Any]]:
         (limit,),
     )
     return await cursor.fetchall()
+
+
+async def withdraw_planned(conn: Conn, ids: Sequence[UUID], reason: str) -> None:
+    """No push of these handovers that has not left will leave."""
+    await conn.execute(
+        "UPDATE effects SET state = 'superseded', reason = %s WHERE handover_id = ANY(%s)"
+        " AND channel = 'push' AND state = 'planned'",
+        (reason, list(ids)),
+    )
 
 
 async def dispatching(conn: Conn, limit: int) -> list[dict[str, Any]]:
