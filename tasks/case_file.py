@@ -121,7 +121,8 @@ def _handover(
     effects: Sequence[dict[str, Any]],
 ) -> HandoverTold:
     code = row["supervision_item"]
-    duty = next((each for each in item.duties if each.supervision_item == code), None)
+    place = (code, row["section_key"])
+    duty = next((each for each in item.duties if (each.supervision_item, each.section) == place), None)
     wait: Wait = why_handover(row, head, effects, approval_owner(city, item))
     return HandoverTold(
         supervision_item=code,

@@ -120,7 +120,7 @@ async def write_changes(
         report
         for change in changes
         if change.mode == _LIVE
-        and (report := owed_approval(city, change.item, change.record, change.step, change.id))
+        and (report := owed_approval(sealing, city, change.item, change.record, change.step, change.id))
     ]
     planned = await plan(
         conn, sealing, [*owed, *(report.owed for report in reports)], business_now=business_now

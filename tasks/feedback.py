@@ -308,7 +308,7 @@ async def _tell(
             and record.operation != "d"
             and (case is None or case["mode"] == "live")
         ):
-            report = owed_penalty(record, case["id"] if case else None, _id(each))
+            report = owed_penalty(sealing, record, case["id"] if case else None, _id(each))
             reports += [report] if report else []
     planned = await plan(conn, sealing, [*owed, *(report.owed for report in reports)], business_now=now)
     await remember_reports(conn, reports, planned)

@@ -7,7 +7,7 @@ from uuid import UUID
 from config.city import CatalogItem, City
 from models.domain.admission import Advance
 from models.domain.bodies import Stage
-from models.domain.keys import credit_report_key
+from models.domain.keys import decision_key
 from models.domain.lifecycles.case import CaseResult
 from models.domain.party_codes import clean_code
 from models.domain.record import CaseRecord, FeedbackRecord
@@ -15,6 +15,7 @@ from models.domain.shuanggongshi import cf_record, xk_record
 from models.domain.workdays import business_day
 from models.ledger.bulk import Conn
 from models.ledger.queries import credit
+from models.ledger.sealing import Sealing
 from tasks.planning import Owed, owed_report
 
 _ENDED = frozenset({"revoke", "cancel"})
@@ -32,7 +33,7 @@ class Report:
 
 
 def owed_approval(
-    city: City, item: CatalogItem, record: CaseRecord, step: Advance, case_id: UUID
+    sealing: Sealing, city: City, item: CatalogItem, record: CaseRecord, step: Advance, case_id: UUID
 ) -> Report | None:
     """The approval as an XK record; None for what is not ours to report, or not a granted licence.
 
@@ -65,20 +66,22 @@ def owed_approval(
         valid_to=record.valid_to.isoformat() if record.valid_to else None,
         state="2" if record.licence_action in _ENDED else "1",
     )
-    key = credit_report_key("XK", number, code)
+    key = decision_key("XK", number, sealing.mark("credit_report", code))
     return Report(
         owed=owed_report("XK", key, fields, case_id), kind="XK", document_number=number, case_id=case_id
     )
 
 
-def owed_penalty(record: FeedbackRecord, case_id: UUID | None, feedback_id: UUID) -> Report | None:
+def owed_penalty(
+    sealing: Sealing, record: FeedbackRecord, case_id: UUID | None, feedback_id: UUID
+) -> Report | None:
     """The penalty as a CF record; None where the feedback holds none."""
     if record.kind != "penalty" or not record.penalty:
         return None
     fields = cf_record(record.penalty)
     number = fields.get("CF_WSH") or record.feedback_no
     party = fields.get("CF_XDR_SHXYM") or fields.get("CF_XDR_ZJHM") or fields.get("CF_XDR_MC") or ""
-    key = credit_report_key("CF", number, party)
+    key = decision_key("CF", number, sealing.mark("credit_report", party))
     return Report(
         owed=owed_report("CF", key, fields, case_id),
         kind="CF",

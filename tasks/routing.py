@@ -39,7 +39,8 @@ async def route_waiting(
         owed: list[Owed] = []
         for row in rows:
             item = pinned[row["item_version"], row["item_code"]]
-            duty = next((d for d in item.duties if d.supervision_item == row["supervision_item"]), None)
+            place = (row["supervision_item"], row["section_key"])
+            duty = next((d for d in item.duties if (d.supervision_item, d.section) == place), None)
             found = route(city, row["case_id"], item, duty, row["place_region"], due) if duty else None
             if found is None or found.department_code is None:
                 continue

@@ -186,7 +186,9 @@ async def _pushed(run: _Run, cases: Sequence[_Case], stage: Stage) -> list[dict[
 async def _reported(run: _Run, cases: Sequence[_Case]) -> list[dict[str, Any]]:
     city = run.services.city
     reports = [
-        owed_approval(city, city.catalog.items[case.record.item_code], case.record, case.step, case.id)
+        owed_approval(
+            sealing, city, city.catalog.items[case.record.item_code], case.record, case.step, case.id
+        )
         for case in cases
     ]
     sent = _sealed(run, [report.owed for report in reports if report is not None])

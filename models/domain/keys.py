@@ -52,11 +52,6 @@ def credit_record_return_key(record_no: str) -> str:
     return f"{record_no}|credit_record|platform"
 
 
-def credit_report_key(kind: str, document_number: str, party_key: str) -> str:
-    """A decision about one party, as 双公示 counts it: XK or CF, document number, party."""
-    return f"{kind}|{document_number}|{hashlib.sha256(party_key.encode()).hexdigest()[:16]}"
-
-
 def decision_key(kind: str, document_number: str, party_mark: str) -> str:
     """A decision about one party, as 双公示 counts it: XK or CF, document number, party.
 

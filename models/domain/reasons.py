@@ -56,6 +56,7 @@ REASONS: Mapping[str, str] = {
     # what admission says of a record
     "repeated": "重复记录，内容未变",
     "stale": "版本较旧，不覆盖新内容",
+    "credit_to_correct": "已报信用的决定被撤回或更正，须人工更正信用信息",
     "unknown_item": "事项编码不在清单内",
     "not_applicable": "列入不适用审管联动的事项",
     "secret": "涉密或工作秘密，不予接收",

@@ -9,7 +9,7 @@ from adapters.credit.client import CreditClient
 from adapters.values import PartyQuery
 from models.domain.canonical import canonical, content_hash
 from models.domain.errors import Refused
-from models.domain.keys import credit_report_key, own_id
+from models.domain.keys import decision_key, own_id
 
 CHINA = timezone(timedelta(hours=8))
 COMPANY, AGENCY = "91430900MA4T000008", "11430900MB0000019K"
@@ -63,7 +63,7 @@ def licence(number, version=1, **changed):
         "XK_LYDW": "益阳市某局",
         "XK_LYDWDM": AGENCY,
     } | changed
-    key = credit_report_key("XK", number, COMPANY)
+    key = decision_key("XK", number, "0123456789abcdef")
     made = own_id("credit_report", key, version)
     body = {"own_id": made, "business_key": key, "kind": "XK", "content_version": version, "record": record}
     return made, canonical(body | {"content_sha256": content_hash(record)})

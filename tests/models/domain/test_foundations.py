@@ -64,9 +64,6 @@ def test_business_keys_read_as_the_wire_says() -> None:
     assert keys.recall_key("C1", "D1", "S1") == "C1|recall|D1|S1"
     assert keys.feedback_return_key("F1", "D1") == "F1|feedback|D1"
     assert keys.credit_record_return_key("R1") == "R1|credit_record|platform"
-    assert keys.credit_report_key("XK", "文号1", "91230500MA1B3N1N2M") == (
-        f"XK|文号1|{sha256_hex(b'91230500MA1B3N1N2M')[:16]}"
-    )
     assert keys.decision_key("CF", "文号1", "0123456789abcdef") == "CF|文号1|0123456789abcdef"
     assert keys.batch_id(["a", "b"]) == sha256_hex(b"a\nb")
 
