@@ -184,7 +184,7 @@ async def _pushed(run: _Run, cases: Sequence[_Case], stage: Stage) -> list[dict[
 
 
 async def _reported(run: _Run, cases: Sequence[_Case]) -> list[dict[str, Any]]:
-    city = run.services.city
+    city, sealing = run.services.city, run.services.sealing
     reports = [
         owed_approval(
             sealing, city, city.catalog.items[case.record.item_code], case.record, case.step, case.id
