@@ -16,6 +16,10 @@ def worker_program(server: PrefectServer, environment: Mapping[str, str]) -> Pro
     The limit is the worker's own. One of pool, queue or deployment would count the mirrored runs,
     which stay in a running state for weeks, and Retry would never be picked up.
     """
+    # Prefect keeps a folder of a fixed name in the machine's own: whoever came first owns it there,
+    # and the worker of anybody else would end at its start, again and again.
+    scratch = (server.folder / "prefect" / "tmp").resolve()
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Program(
         "worker",
         [
@@ -32,6 +36,7 @@ def worker_program(server: PrefectServer, environment: Mapping[str, str]) -> Pro
         {
             **server.client_environment(),
             **environment,
+            "TMPDIR": str(scratch),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_PREFETCH_SECONDS": "5",
         },
