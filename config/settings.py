@@ -134,7 +134,6 @@ class Settings(BaseSettings):
     calls_in_flight: Positive = _said(
         "每个系统的并发调用上限", "Most calls at once to one system.", 16, le=256
     )
-    answer_limit_bytes: Positive = _said("对方答复的字节上限", "Longest answer that is read.", 8_388_608)
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
 

@@ -105,7 +105,7 @@ async def take_in(
             if due:
                 await watermarks.trail(conn, feed.source, feed.name, mark["previous_cursor"])
     if taken.new or taken.secret:
-        log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, secret=taken.secret)
+        log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, withheld=taken.secret)
     return taken
 
 
