@@ -130,17 +130,18 @@ async def test_a_statement_past_its_time_is_busy(cluster, database):
                 await conn.execute("SELECT pg_sleep(5)")
 
 
-async def test_a_session_idle_in_its_transaction_is_ended(cluster, database):
-    async def write_and_sleep(ledger):
-        async with ledger.writing() as conn:
+async def test_a_session_idle_in_its_transaction_is_ended(cluster, database, ledger):
+    async def write_and_sleep(impatient):
+        async with impatient.writing() as conn:
             await conn.execute(INSERT, ("idle",))
             await asyncio.sleep(0.3)
             await conn.execute("SELECT 1")
 
-    async with Ledger.open(cluster.url("app", database), idle_in_transaction_s=0.05) as ledger:
+    async with Ledger.open(cluster.url("app", database), idle_in_transaction_s=0.05) as impatient:
         with pytest.raises(LedgerUnavailable):
-            await write_and_sleep(ledger)
-        assert await count(ledger, "idle") == 0
+            await write_and_sleep(impatient)
+    # Asked over a patient session: a busy machine may pause longer than the other one bears.
+    assert await count(ledger, "idle") == 0
 
 
 async def test_more_work_than_connections_waits_and_then_says_so(cluster, database):
