@@ -8,6 +8,7 @@ from flows import (
     cli_desk,
     cli_doctor,
     cli_import,
+    cli_operator,
     cli_real,
     cli_run,
     cli_setup,
@@ -31,6 +32,7 @@ _TOPICS = (
     cli_desk,
     cli_doctor,
     cli_import,
+    cli_operator,
     cli_real,
     cli_setup,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli_output import Json, begin_work, moment, say
+from flows.cli_signing import By, Code, code_of, signed
 
 if TYPE_CHECKING:
     from tasks.case_told import CaseTold, EffectTold, HandoverTold, TextTold
@@ -30,12 +31,12 @@ def show(number: Number, json_out: Json = False) -> None:
     say(told, lines(told), json_out=json_out)
 
 
-def rerun(number: Number, json_out: Json = False) -> None:
+def rerun(number: Number, by: By, code: Code = None, json_out: Json = False) -> None:
     """立即执行该办件到期的全部步骤，被拒与暂挂的推送、报送再试一次；可重复执行，不依赖 Prefect。"""
     from flows.cli_findings import FINE, HELD_REMAIN
 
     begin_work()
-    done = asyncio.run(_rerun(number))
+    done = asyncio.run(_rerun(number, by, code_of(code)))
     said = [f"再试 {done.asked} 项；对方已接收 {done.accepted}，被拒 {done.refused}，未成 {done.other}"]
     said.append(f"办件现为：{done.state_name}" + (f"，{done.waits}" if done.waits else ""))
     say(done, said, json_out=json_out)
@@ -50,12 +51,15 @@ async def _read(number: str) -> "CaseTold":
         return await read_case(services.ledger, services.city, number)
 
 
-async def _rerun(number: str) -> "Rerun":
+async def _rerun(number: str, by: str, code: str) -> "Rerun":
+    from tasks.cases import find_case
     from tasks.composition import open_services
     from tasks.rerunning import rerun_case
 
     async with open_services() as services:
-        return await rerun_case(services, number)
+        await find_case(services.ledger, number)  # a mistyped number uses up no code
+        name = await signed(services, by=by, code=code, act="rerun", subject=number)
+        return await rerun_case(services, number, actor=name)
 
 
 def lines(told: "CaseTold") -> Iterator[str]:

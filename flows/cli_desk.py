@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from flows.cli_output import By, Json, begin_work, moment, say
+from flows.cli_output import Json, begin_work, moment, say
+from flows.cli_signing import By, Code, code_of, signed
 
 if TYPE_CHECKING:
     from tasks.composition import Services
@@ -59,11 +60,17 @@ def show_record(said: Said, json_out: Json = False) -> None:
     say(one, [_line(one), more, f"隔离编号 {one.id}，自 {moment(one.opened_at)}"], json_out=json_out)
 
 
-def release_record(said: Said, by: By, json_out: Json = False) -> None:
+def release_record(said: Said, by: By, code: Code = None, json_out: Json = False) -> None:
     """See _RELEASE."""
-    from tasks.deciding import release
+    from tasks.deciding import Released, release
 
-    done = _run(lambda services: release(services.ledger, said, by=by))
+    spoken = code_of(code)
+
+    async def step(services: "Services") -> Released:
+        name = await signed(services, by=by, code=spoken, act="quarantine_release", subject=said)
+        return await release(services.ledger, said, by=name)
+
+    done = _run(step)
     say(done, [f"已放行 {len(done.released)} 条，将在下一轮重新核对（经办 {by}）"], json_out=json_out)
 
 
@@ -86,12 +93,20 @@ def decide(
     own_id: Annotated[str, typer.Argument(metavar="动作编号", help="对外动作的编号，见 status 与 case show")],
     by: By,
     note: Annotated[str, typer.Option("--note", help="裁定理由", min=1, max=200)],
+    code: Code = None,
     json_out: Json = False,
 ) -> None:
     """See _DECIDE."""
+    from tasks.deciding import Decided
     from tasks.deciding import decide as write
 
-    done = _run(lambda services: write(services.ledger, own_id, by=by, note_said=note))
+    spoken = code_of(code)
+
+    async def step(services: "Services") -> Decided:
+        name = await signed(services, by=by, code=spoken, act="decide", subject=own_id)
+        return await write(services.ledger, own_id, by=name, note_said=note)
+
+    done = _run(step)
     say(done, [f"已裁定：{done.channel} {own_id} 不再发送（{by}：{note}）"], json_out=json_out)
 
 

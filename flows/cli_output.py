@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="以 JSON 输出（格式见 docs/schemas/）")]
-By = Annotated[str, typer.Option("--by", help="经办人姓名或工号，记入台账", min=1, max=40)]
 
 STANDING = Path("var") / "up" / "settings.json"
 """Where `shenguan up` leaves its settings while it runs, for commands beside it."""

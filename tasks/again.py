@@ -11,7 +11,7 @@ from models.ledger.writer import HistoryRow, write_history
 ACTOR = "人工重试"
 
 
-async def ask_again(ledger: Ledger, case_ids: Sequence[UUID]) -> int:
+async def ask_again(ledger: Ledger, case_ids: Sequence[UUID], *, actor: str = ACTOR) -> int:
     """Plan what was refused of these cases once more; how many effects. Never a held text."""
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
@@ -27,7 +27,7 @@ async def ask_again(ledger: Ledger, case_ids: Sequence[UUID]) -> int:
                     EffectEvent.ASKED_AGAIN.value,
                     row["state"],
                     None,
-                    ACTOR,
+                    actor,
                     now,
                 )
                 for row in rows

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks import steps
+from tasks.again import ACTOR
 from tasks.case_file import read_case
 from tasks.cases import find_case
 from tasks.composition import Services
@@ -29,17 +30,18 @@ class Rerun:
     waits: str
 
 
-async def rerun_case(services: Services, case_no: str) -> Rerun:
+async def rerun_case(services: Services, case_no: str, *, actor: str = ACTOR) -> Rerun:
     """Try again what was refused of the case, carry out what is due, close what can be closed.
 
-    Safe to repeat, and beside the dispatcher: the same own ids go.
+    ``actor`` is written to the timeline as who asked. Safe to repeat, and beside the dispatcher: the same
+    own ids go.
 
     Raises:
         UnknownCase: the ledger holds no case of this number.
     """
     identity = await find_case(services.ledger, case_no)
     await steps.recover(services)
-    asked = await steps.ask_again(services, [identity])
+    asked = await steps.ask_again(services, [identity], actor=actor)
     sent = await steps.send_for_cases(services, [identity])
     await steps.claim(services)
     await steps.tell_liaisons(services)

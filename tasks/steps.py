@@ -215,9 +215,9 @@ async def recover(services: Services) -> Counts:
     return {"recovered": await dispatch.recover(services.ledger, services.calendar)}
 
 
-async def ask_again(services: Services, case_ids: Sequence[UUID]) -> Counts:
+async def ask_again(services: Services, case_ids: Sequence[UUID], *, actor: str = again.ACTOR) -> Counts:
     """再试被拒事项."""
-    return {"asked": await again.ask_again(services.ledger, case_ids)}
+    return {"asked": await again.ask_again(services.ledger, case_ids, actor=actor)}
 
 
 async def send_for_cases(services: Services, case_ids: Sequence[UUID]) -> Counts:

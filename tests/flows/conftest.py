@@ -1,11 +1,13 @@
 """A small city that has lived for some weeks: real simulators, a real ledger, and its settings."""
 
 import asyncio
+import base64
 import http.client
 import json
 import os
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,8 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from typer.testing import CliRunner
+
+from models.ledger.one_time import code_at
 
 ROOT = Path(__file__).parents[2]
 SECRET, CONTROL = "a made-up secret", "let-me-in"
@@ -80,6 +84,19 @@ def shenguan(city_lived, monkeypatch, tmp_path):
 
     yield run
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def signed(shenguan):
+    """``signed("王五")`` → the options of a name with a fresh account and its code of now."""
+
+    def run(name):
+        shenguan("operator", "disable", name)
+        made = json.loads(shenguan("operator", "add", name, "--json").out)
+        secret = base64.b32decode(made["secret"])
+        return "--by", name, "--code", code_at(secret, time.time())
+
+    return run
 
 
 @pytest.fixture

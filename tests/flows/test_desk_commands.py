@@ -104,7 +104,7 @@ def test_what_never_became_a_case_is_told_with_its_fate(shenguan, ask):
     assert "没有收到过" in shenguan("case", "show", "不存在").err
 
 
-def test_quarantine_is_listed_shown_and_released(shenguan, ask):
+def test_quarantine_is_listed_shown_and_released(shenguan, ask, signed):
     listed = shenguan("quarantine", "list", "--json")
     records = validated("quarantine list", listed.out)["records"]
     assert listed.code == 1
@@ -114,7 +114,8 @@ def test_quarantine_is_listed_shown_and_released(shenguan, ask):
     assert shown["rule"] == one["rule"]
     assert len(shown["sha256"]) == 64
     done = validated(
-        "quarantine release", shenguan("quarantine", "release", one["id"], "--by", "王五", "--json").out
+        "quarantine release",
+        shenguan("quarantine", "release", one["id"], *signed("王五"), "--json").out,
     )
     assert done == {"released": [one["id"]], "by": "王五"}
     assert ask("SELECT released_by FROM quarantine WHERE id = %s", one["id"]) == [("王五",)]
@@ -122,7 +123,7 @@ def test_quarantine_is_listed_shown_and_released(shenguan, ask):
         "SELECT i.outcome FROM inbox i JOIN quarantine q ON q.inbox_id = i.id WHERE q.id = %s", one["id"]
     )
     assert waiting == [("waiting",)]
-    again = shenguan("quarantine", "release", one["id"], "--by", "王五")
+    again = shenguan("quarantine", "release", one["id"], *signed("王五"))
     assert again.code == 1
     assert "已放行" in again.err
 
@@ -134,25 +135,27 @@ def test_incidents_are_one_for_each_matter(shenguan, ask):
     assert done.code == (1 if told else 0)
 
 
-def test_a_refused_report_is_tried_again_by_number(shenguan, ask, refused):
+def test_a_refused_report_is_tried_again_by_number(shenguan, ask, refused, signed):
     number, own_id = refused
     before = ask("SELECT attempts FROM effects WHERE own_id = %s", own_id)[0][0]
-    done = shenguan("rerun", number, "--json")
+    done = shenguan("rerun", number, *signed("孙八"), "--json")
     told = validated("rerun", done.out)
     assert told["asked"] >= 1
     assert told["refused"] >= 1  # the same content breaks the same rule
     assert done.code == 3
     assert ask("SELECT attempts FROM effects WHERE own_id = %s", own_id)[0][0] == before + 1
-    assert shenguan("rerun", "不存在").code == 1
+    page = json.loads(shenguan("case", "show", number, "--json").out)
+    assert "孙八" in {each["actor"] for each in page["timeline"]}
+    assert shenguan("rerun", "不存在", "--by", "孙八", "--code", "000000").code == 1
 
 
-def test_a_person_decides_a_refused_report_once_and_the_case_can_settle(shenguan, ask, refused):
+def test_a_person_decides_a_refused_report_once_and_the_case_can_settle(shenguan, ask, refused, signed):
     number, own_id = refused
-    private = shenguan("decide", own_id, "--by", "李四", "--note", "已致电 13800138000 核实")
+    private = shenguan("decide", own_id, *signed("李四"), "--note", "已致电 13800138000 核实")
     assert private.code == 1
     assert "13800138000" not in private.err
     done = validated(
-        "decide", shenguan("decide", own_id, "--by", "李四", "--note", "逾期，已书面说明", "--json").out
+        "decide", shenguan("decide", own_id, *signed("李四"), "--note", "逾期，已书面说明", "--json").out
     )
     assert done["by"] == "李四"
     assert ask("SELECT decided_by, state FROM effects WHERE own_id = %s", own_id) == [("李四", "refused")]
@@ -160,17 +163,17 @@ def test_a_person_decides_a_refused_report_once_and_the_case_can_settle(shenguan
     assert told["timeline"][-1]["event"] == "人工裁定"
     assert told["timeline"][-1]["reason"] == "逾期，已书面说明"
     assert "信用报送被拒" not in told["waits"]
-    again = shenguan("decide", own_id, "--by", "李四", "--note", "再来")
+    again = shenguan("decide", own_id, *signed("李四"), "--note", "再来")
     assert again.code == 1
     assert "已由 李四 裁定" in again.err
 
 
-def test_only_what_stands_in_front_of_a_person_is_decided(shenguan, ask):
+def test_only_what_stands_in_front_of_a_person_is_decided(shenguan, ask, signed):
     own_id = ask("SELECT own_id FROM effects WHERE channel = 'push' AND state = 'accepted' LIMIT 1")[0][0]
-    done = shenguan("decide", own_id, "--by", "李四", "--note", "试试")
+    done = shenguan("decide", own_id, *signed("李四"), "--note", "试试")
     assert done.code == 1
     assert "无须裁定" in done.err
-    assert "没有这个编号" in shenguan("decide", "PS0", "--by", "李四", "--note", "试试").err
+    assert "没有这个编号" in shenguan("decide", "PS0", *signed("李四"), "--note", "试试").err
 
 
 def test_drain_and_statement_speak_json_too(shenguan, tmp_path):

@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from models.ledger.tables import city, credit, effects, intake, life, running, supervision
+from models.ledger.tables import city, credit, effects, intake, life, operators, running, supervision
 
 metadata = SQLModel.metadata
 
-__all__ = ["city", "credit", "effects", "intake", "life", "metadata", "running", "supervision"]
+__all__ = ["city", "credit", "effects", "intake", "life", "metadata", "operators", "running", "supervision"]

@@ -51,6 +51,7 @@ ONLY_ADDED_TO = {
     "refused_secret",
     "inbox_raw",
     "effect_bodies",
+    "operator_acts",
 }
 FORBIDDEN_TO_APP = [
     "CREATE TABLE more (id int)",
@@ -70,6 +71,10 @@ FORBIDDEN_TO_APP = [
     "DELETE FROM inbox",
     "UPDATE inbox SET sha256 = ''",
     "UPDATE inbox_raw SET raw_sealed = ''",
+    "UPDATE operators SET secret_sealed = ''",
+    "DELETE FROM operators",
+    "UPDATE operator_acts SET name = 'x'",
+    "DELETE FROM operator_acts",
     "UPDATE catalog_items SET body = '{}'",
     "UPDATE alembic_version SET version_num = 'x'",
     "SET ROLE shenguan_owner",
