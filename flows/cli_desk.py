@@ -22,7 +22,13 @@ _DECIDE = """对一项被拒的对外动作作出裁定：不再发送，并记�
 
 已更正、需要再发的，用 shenguan rerun。理由中不要写当事人信息。"""
 
+_RELEASE_TEXT = """放行一条暂挂的短信，按原文再发一次：一人申请，另一人确认，各用自己的账户与一次性口令。
+
+网关不认我方编号，暂挂的短信可能已经到达；其内容也已并入联络员的下一条汇总。放行前请先致电联络员核实。
+先执行的为申请，另一人再执行一次即为确认；确认后在 8:00—20:00 之间发出。"""
+
 quarantine = typer.Typer(help="隔离区：不合规则的记录。", no_args_is_help=True, rich_markup_mode=None)
+OwnId = Annotated[str, typer.Argument(metavar="动作编号", help="对外动作的编号，见 status 与 case show")]
 Said = Annotated[str, typer.Argument(metavar="编号", help="隔离编号（可只写开头）或记录编号")]
 
 
@@ -34,6 +40,7 @@ def register(app: typer.Typer) -> None:
     quarantine.command("release", help=_RELEASE)(release_record)
     app.command()(incidents)
     app.command(help=_DECIDE)(decide)
+    app.command(help=_RELEASE_TEXT)(release)
 
 
 def list_records(
@@ -90,7 +97,7 @@ def incidents(json_out: Json = False) -> None:
 
 
 def decide(
-    own_id: Annotated[str, typer.Argument(metavar="动作编号", help="对外动作的编号，见 status 与 case show")],
+    own_id: OwnId,
     by: By,
     note: Annotated[str, typer.Option("--note", help="裁定理由", min=1, max=200)],
     code: Code = None,
@@ -108,6 +115,19 @@ def decide(
 
     done = _run(step)
     say(done, [f"已裁定：{done.channel} {own_id} 不再发送（{by}：{note}）"], json_out=json_out)
+
+
+def release(own_id: OwnId, by: By, code: Code = None, json_out: Json = False) -> None:
+    """See _RELEASE_TEXT."""
+    from tasks.releasing import release_text
+
+    spoken = code_of(code)
+    done = _run(lambda services: release_text(services.ledger, services.sealing, own_id, by=by, code=spoken))
+    said = f"{done.asked_by} 已申请放行 {own_id}，等另一人确认：请同事执行同一条命令"
+    if done.step == "released":
+        who = f"{done.asked_by} 申请，{done.confirmed_by} 确认"
+        said = f"已放行 {own_id}（{who}），{moment(done.goes_after)} 起发出"
+    say(done, [said], json_out=json_out)
 
 
 def _line(one: "Quarantined") -> str:

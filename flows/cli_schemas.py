@@ -37,6 +37,7 @@ SHAPES: Mapping[str, str] = {
     "quarantine release": "tasks.deciding.Released",
     "quarantine show": "tasks.deciding.Quarantined",
     "real": "tasks.real_summary.RealSummary",
+    "release": "tasks.releasing.ReleaseTold",
     "rerun": "tasks.rerunning.Rerun",
     "statement": "tasks.results.StatementWritten",
     "status": "tasks.status_told.Status",

@@ -132,7 +132,7 @@ async def prove(ledger: Ledger, sealing: Sealing, *, name: str, code: str, act: 
     Raises:
         NotProven: no such account, a wrong or used code, or too many wrong ones.
     """
-    name, subject = name.strip(), subject[:_SUBJECT_LIMIT]
+    name, subject = plain_name(name), subject[:_SUBJECT_LIMIT]
     async with ledger.writing() as conn:
         account = await operators.lock(conn, name)
         if account is None:
@@ -173,12 +173,17 @@ async def _count_wrong(conn: Conn, identity: UUID, wrong: int) -> str:
     return f"口令不对，请看验证器上当前的 6 位数字（再错 {LOCK_AFTER - left} 次将暂停一会儿）"
 
 
+def plain_name(name: str) -> str:
+    """The one spelling of a name: two that look the same are the same person."""
+    return unicodedata.normalize("NFKC", name).strip()
+
+
 def _minutes(seconds: float) -> str:
     return f"{max(1, round(seconds / 60))} 分钟"
 
 
 def _readable(name: str) -> str:
-    name = name.strip()
+    name = plain_name(name)
     if not name or len(name) > _NAME_LIMIT:
         raise NoSuchAccount(name[:_NAME_LIMIT], f"名称应为 1 至 {_NAME_LIMIT} 个字")
     if any(unicodedata.category(sign).startswith("C") for sign in name):

@@ -74,6 +74,8 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "undelivered": "未送达",
         "asked_again": "人工重试",
         "overtaken": "发出之前已失效",
+        "release_asked": "申请放行",
+        "released": "两人放行",
         "already_done": "对方已有相同内容",
         "unknown": "结果未知",
         "worker_lost": "发送中断",

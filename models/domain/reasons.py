@@ -32,6 +32,7 @@ REASONS: Mapping[str, str] = {
     "killed_worker": "处理该件时进程多次中断",
     "worker_lost": "发送途中进程中断，结果待复核",
     "asked_again": "经人工要求再试",
+    "released": "经两人放行，再发一次",
     "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)
     "not_our_duty": "不属本部门职责",

@@ -14,6 +14,7 @@ from adapters.sandbox.world.identity import mobile
 from config.city import load_city
 from tasks.city_loading import load_city_into
 from tasks.receipts import keep_receipt
+from tests.tasks.desk import Desk
 from tests.tasks.records import NOW
 from tests.tasks.running import PATH_SECRET, SYSTEMS, Outside, running
 
@@ -109,6 +110,12 @@ async def world(cluster, shared_database, outside, mailbox, keyring_file, people
         await opened.at(NOW)
         yield opened
         mailbox.services = None
+
+
+@pytest.fixture
+def desk(world):
+    """``await desk("王五")`` makes the account; ``desk.code`` is what its authenticator shows."""
+    return Desk(world)
 
 
 def _empty(url):

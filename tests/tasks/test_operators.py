@@ -2,49 +2,12 @@
 
 import asyncio
 import base64
-import time
 
 import pytest
 
-from models.ledger.one_time import code_at
-from tasks.operators import (
-    LOCK_AFTER,
-    NoSuchAccount,
-    NotProven,
-    add_operator,
-    disable_operator,
-    list_operators,
-    prove,
-)
+from tasks.operators import LOCK_AFTER, NoSuchAccount, NotProven, disable_operator, list_operators
 
 ACTS = "SELECT act, subject, outcome FROM operator_acts WHERE name = %s ORDER BY id"
-
-
-@pytest.fixture
-def desk(world):
-    """``await desk("王五")`` makes the account; ``desk.prove(name, code)`` gives the name with a code."""
-    return Desk(world)
-
-
-class Desk:
-    def __init__(self, world):
-        self.world, self.secrets = world, {}
-
-    async def __call__(self, name):
-        made = await add_operator(self.world.services.ledger, self.world.services.sealing, name)
-        self.secrets[name] = base64.b32decode(made.secret)
-        return made
-
-    def code(self, name, steps=0):
-        return code_at(self.secrets[name], time.time() + 30 * steps)
-
-    def wrong(self, name):
-        near = {self.code(name, steps) for steps in range(-3, 4)}
-        return next(code for n in range(10) if (code := f"{n:06d}") not in near)
-
-    async def prove(self, name, code, act="decide", subject="PS1"):
-        services = self.world.services
-        return await prove(services.ledger, services.sealing, name=name, code=code, act=act, subject=subject)
 
 
 async def test_a_code_is_taken_once_and_its_neighbour_too(desk):
@@ -92,8 +55,9 @@ async def test_guessing_locks_for_a_while_and_longer_each_time(desk, cluster):
 
 async def test_who_is_disabled_or_unknown_is_nobody_and_a_new_account_is_another(desk):
     first = await desk("王五")
-    with pytest.raises(NoSuchAccount, match="已有同名"):
-        await desk("王五")
+    for same in ("王五", " 王五　"):
+        with pytest.raises(NoSuchAccount, match="已有同名"):
+            await desk(same)
     await disable_operator(desk.world.services.ledger, "王五")
     with pytest.raises(NotProven, match="没有这个账户"):
         await desk.prove("王五", desk.code("王五"))

@@ -59,6 +59,7 @@ class EffectEvent(StrEnum):
     UNDELIVERED = "undelivered"
     ASKED_AGAIN = "asked_again"
     OVERTAKEN = "overtaken"
+    RELEASED = "released"
 
 
 _S, _E = EffectState, EffectEvent
@@ -87,6 +88,7 @@ TRANSITIONS: Mapping[tuple[EffectState, EffectEvent], EffectState] = {
     (_S.HELD, _E.DELIVERED): _S.DELIVERED,
     (_S.HELD, _E.UNDELIVERED): _S.UNDELIVERED,
     (_S.HELD, _E.ASKED_AGAIN): _S.PLANNED,  # 仅限对方按编号去重的通道
+    (_S.HELD, _E.RELEASED): _S.PLANNED,  # 短信，两人以一次性口令放行后再发一次
     (_S.REFUSED, _E.ASKED_AGAIN): _S.PLANNED,  # 对方未存，经人确认后以同一编号再试
     (_S.HELD, _E.SUPERSEDED): _S.SUPERSEDED,  # 内容已并入下一条
     (_S.REFUSED, _E.SUPERSEDED): _S.SUPERSEDED,  # 更正后的版本已另行报送

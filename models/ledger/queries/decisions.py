@@ -5,15 +5,20 @@ from uuid import UUID
 
 from models.ledger.bulk import Conn
 
+_EFFECT = (
+    "SELECT own_id, channel, state, reason, case_id, decided_by, decided_at, asked_by, confirmed_by"
+    " FROM effects WHERE own_id = %s"
+)
+
+
+async def effect_row(conn: Conn, own_id: str) -> dict[str, Any] | None:
+    """The effect: what it is, where it stands, who asked, confirmed or decided."""
+    return await (await conn.execute(_EFFECT, (own_id,))).fetchone()
+
 
 async def lock_effect(conn: Conn, own_id: str) -> dict[str, Any] | None:
-    """The effect, locked until the transaction ends: what it is, where it stands, who decided it."""
-    cursor = await conn.execute(
-        "SELECT own_id, channel, state, reason, case_id, decided_by, decided_at FROM effects"
-        " WHERE own_id = %s FOR UPDATE",
-        (own_id,),
-    )
-    return await cursor.fetchone()
+    """The same, locked until the transaction ends."""
+    return await (await conn.execute(f"{_EFFECT} FOR UPDATE", (own_id,))).fetchone()
 
 
 async def decide(conn: Conn, own_id: str, by: str) -> None:

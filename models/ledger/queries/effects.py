@@ -344,6 +344,27 @@ async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]
     return await cursor.fetchall()
 
 
+async def ask_release(conn: Conn, own_id: str, by: str) -> None:
+    """Note who asks that a held text goes once more; whoever confirms is another person."""
+    await conn.execute(
+        "UPDATE effects SET asked_by = %s, confirmed_by = NULL WHERE own_id = %s AND channel = 'sms'"
+        " AND state = 'held' AND decided_at IS NULL",
+        (by, own_id),
+    )
+
+
+async def release_held(conn: Conn, own_id: str, *, confirmed_by: str, send_after: datetime) -> bool:
+    """Plan a held text once more, where another person asked for it; False where it is not so any more."""
+    cursor = await conn.execute(
+        "UPDATE effects SET state = 'planned', reason = 'released', confirmed_by = %(by)s, owner = NULL,"
+        " due_at = NULL, deaths = 0, doubtful = false, not_before = clock_timestamp(),"
+        " send_after = %(after)s WHERE own_id = %(id)s AND channel = 'sms' AND state = ANY(%(states)s)"
+        " AND decided_at IS NULL AND asked_by <> %(by)s",
+        {"by": confirmed_by, "after": send_after, "id": own_id, "states": _from(EffectEvent.RELEASED)},
+    )
+    return cursor.rowcount == 1
+
+
 async def stopped_count(conn: Conn) -> int:
     """How many effects stand in front of a person."""
     cursor = await conn.execute(

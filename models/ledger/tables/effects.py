@@ -26,7 +26,11 @@ class Effect(SQLModel, table=True):
             "state NOT IN ('refused', 'held') OR (owner IS NOT NULL AND due_at IS NOT NULL)",
             name="stopped_has_owner",
         ),
-        CheckConstraint("confirmed_by IS NULL OR confirmed_by <> asked_by", name="two_persons_release"),
+        # nobody releases what nobody else asked for
+        CheckConstraint(
+            "confirmed_by IS NULL OR (asked_by IS NOT NULL AND confirmed_by <> asked_by)",
+            name="two_persons_release",
+        ),
         # one content version goes once
         Index("uq_effects_version", "channel", "target", "business_key", "content_version", unique=True),
         # one unresolved effect per channel, target and business key: two never race each other

@@ -1,0 +1,27 @@
+"""A held text goes once more, by two people: the same flow asks and confirms."""
+
+from prefect import State, flow
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from models.domain.errors import ShenguanError
+from tasks.composition import current, open_services
+from tasks.releasing import release_text
+
+
+@flow(name="放行暂挂短信", flow_run_name="放行短信 {own_id}", persist_result=False)
+async def release_held(
+    own_id: str = Field(title="动作编号", description="暂挂短信的编号，见“暂挂与被拒”看板", max_length=32),
+    operator: str = Field(title="经办人账户", description="须与申请人不是同一人", max_length=40),
+    code: str = Field(title="一次性口令", description="验证器上此刻的 6 位数字，只能用一次", max_length=12),
+) -> State[None]:
+    """Ask for the release of a held text, or confirm what another asked for."""
+    try:
+        async with open_services():
+            services = current()
+            done = await release_text(services.ledger, services.sealing, own_id, by=operator, code=code)
+    except ShenguanError as finding:
+        return Failed(name="未放行", message=str(finding))
+    if done.step == "asked":
+        return Completed(name="已申请", message=f"{done.asked_by} 已申请放行，等另一人用自己的账户再执行一次")
+    return Completed(name="已放行", message=f"{done.asked_by} 申请，{done.confirmed_by} 确认；按时段发出")
