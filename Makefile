@@ -27,7 +27,7 @@ help:
 	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束"
 	@echo "make test    全部检查与测试；末行为 N passed, N failed"
 	@echo "make real    真实记录跑一遍闭环（数据目录 DATA=$(DATA)）"
-	@echo "make bench [CASES=$(CASES)] [ROUNDS=$(ROUNDS)]   与裸机极限比较，结果在 var/bench/report.json"
+	@echo "make bench [CASES=$(CASES)] [ROUNDS=$(ROUNDS)]   与同类系统及裸机极限比较，结果与图在 var/bench/"
 	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
 	@echo "make lock    重新生成 requirements.lock"
 	@echo "make clean   删除 var/ 与缓存（虚拟环境保留）"

@@ -14,6 +14,7 @@ from adapters.stack.postmaster import find_postmaster
 from models.ledger import migrate
 
 _TEMPLATE = "bench_template"
+_PREFECT_TEMPLATE = "bench_prefect_template"
 _STATISTICS_S = 0.5  # a session reports its last figures when it ends; give them time to land
 
 
@@ -37,11 +38,35 @@ class Databases:
     @contextmanager
     def fresh(self, name: str) -> Iterator[str]:
         """The app's URL of an empty ledger; dropped when it is left."""
-        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER shenguan_owner")
-        self._execute("CHECKPOINT")
-        try:
+        with self._made(name, f"TEMPLATE {_TEMPLATE} OWNER shenguan_owner"):
+            self._execute("CHECKPOINT")
             yield self._cluster.url("app", name)
+
+    @contextmanager
+    def fresh_home(self, name: str) -> Iterator[str]:
+        """The owner's URL of a database without a table, for a system that keeps its own."""
+        with self._made(name, "TEMPLATE shenguan OWNER shenguan_owner"):
+            yield self._cluster.url("owner", name)
+
+    @contextmanager
+    def fresh_prefect(self, name: str) -> Iterator[str]:
+        """The URL, as Prefect's server takes it, of its tables without a row."""
+        with self._made(name, f"TEMPLATE {_PREFECT_TEMPLATE} OWNER prefect"):
+            yield self._cluster.url("prefect", name, "asyncpg")
+
+    @contextmanager
+    def prefect_template(self) -> Iterator[str]:
+        """The URL of an empty database; what is made in it is what ``fresh_prefect`` copies."""
+        self._execute(f"DROP DATABASE IF EXISTS {_PREFECT_TEMPLATE} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {_PREFECT_TEMPLATE} TEMPLATE prefect OWNER prefect")
+        yield self._cluster.url("prefect", _PREFECT_TEMPLATE, "asyncpg")
+
+    @contextmanager
+    def _made(self, name: str, how: str) -> Iterator[None]:
+        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {name} {how}")
+        try:
+            yield
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -68,7 +93,8 @@ class Databases:
         with psycopg.connect(self._cluster.url("superuser", name)) as conn:
             rows = conn.execute(
                 "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class"
-                " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+                " WHERE relkind IN ('r', 'p') AND relnamespace NOT IN"
+                " ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
                 " ORDER BY pg_total_relation_size(oid) DESC"
             ).fetchall()
         return {table: {"rows": int(heap), "indexes": int(indexes)} for table, heap, indexes in rows}

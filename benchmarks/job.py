@@ -44,14 +44,14 @@ class Job:
         return {"push": 2 * self.cases, "XK": self.cases}
 
 
-def make_job(folder: Path, *, cases: int, seed: str, city_dir: Path) -> Job:
-    """Write the job's files; the same arguments give the same job."""
+def make_job(folder: Path, *, cases: int, seed: str, city_dir: Path, only: int | None = None) -> Job:
+    """Write the job's files; the same arguments give the same job. ``only`` makes its first so many cases."""
     city = WorldCity(city_dir)
     parties = Parties(seed, cases, city)
     book = Casebook(seed, city, parties)
     items = [item for item in city.items if _is_ordinary(item) and city.places(item)]
     draw = random.Random(seed)  # noqa: S311 - seeded on purpose
-    born = [book.case(draw.choice(items), "plain", granted=True) for _ in range(cases)]
+    born = [book.case(draw.choice(items), "plain", granted=True) for _ in range(cases)][:only]
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "feed_cases.jsonl", _feed(born))
     _write_lines(
@@ -72,13 +72,13 @@ def make_job(folder: Path, *, cases: int, seed: str, city_dir: Path) -> Job:
     (folder / "liaisons.json").write_text(json.dumps(people, ensure_ascii=False), encoding="utf-8")
     world = {
         "seed": seed,
-        "cases": cases,
+        "cases": len(born),
         "begins": written(ACCEPTED),
         "ends": written(OBSERVED),
         "disorder": 0,  # every page once and in order: the bench measures work, not re-reading
     }
     (folder / "world.json").write_text(json.dumps(world), encoding="utf-8")
-    return Job(folder, cases)
+    return Job(folder, len(born))
 
 
 def _is_ordinary(item: dict[str, Any]) -> bool:

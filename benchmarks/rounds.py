@@ -1,28 +1,28 @@
 """The rounds: every system does the same job in turn, on a fresh database and fresh simulators."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from adapters.stack.postgres import Cluster
 from benchmarks.control import Control
 from benchmarks.database import Databases
+from benchmarks.driven import Driven, WrongJob
 from benchmarks.job import Job, make_job
 from benchmarks.outside import outside
-from benchmarks.systems import SYSTEMS
+from benchmarks.prefect_home import DATABASE as PREFECT_DATABASE
+from benchmarks.prefect_home import PrefectHome, make_prefect_template, prefect_home
+from benchmarks.systems import HOME, SYSTEMS
 from models.ledger.keyring import create_keyring
 
 Round = dict[str, Any]
+Sizes = dict[str, dict[str, int]]
 
-
-class WrongJob(RuntimeError):  # noqa: N818 - named as the finding it is
-    """A system did not do the job: the outside holds something else than was owed."""
+POOL = 20
+"""Connections each system may have to PostgreSQL: DBOS's default, the largest of all."""
 
 
 def measure(
@@ -42,89 +42,124 @@ def measure(
     Raises:
         WrongJob: the systems did not send the same effects.
     """
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    job = make_job(folder / "work" / "world", cases=cases, seed=seed, city_dir=city_dir)
-    create_keyring(folder / "work" / "keys.json")
+    work = folder / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    jobs = _jobs(work, systems, cases=cases, seed=seed, city_dir=city_dir)
+    create_keyring(work / "keys.json")
     measured: list[Round] = []
     with Cluster.create_or_open(folder / "pg") as cluster, Control() as control:
         databases = Databases(cluster)
+        if any(SYSTEMS[name].prefect for name in systems):
+            tell("准备 Prefect 的数据库")
+            make_prefect_template(work / "prefect", databases)
         for number in range(rounds):
             # Whoever comes first meets a colder machine: they take turns.
             order = list(systems) if number % 2 == 0 else list(reversed(systems))
             controls = [control.posts_per_s(cases)]
             figures: Round = {}
             for name in order:
-                tell(f"第 {number + 1}/{rounds} 轮：{SYSTEMS[name][1]}")
-                figures[name] = _one(folder / "work", databases, job, name, number)
+                tell(f"第 {number + 1}/{rounds} 轮：{SYSTEMS[name].chinese}，{jobs[name].cases} 件")
+                figures[name] = _one(work, databases, jobs[name], name, number)
                 controls.append(control.posts_per_s(cases))
-            contents = [figures[name].pop("contents") for name in order]
-            if any(each != contents[0] for each in contents):
-                raise WrongJob("各系统送出的内容不一致，比较无效")
-            measured.append({"control": sum(controls) / len(controls), "controls": controls, **figures})
+            _same_contents({name: figures[name].pop("contents") for name in order})
+            usual = sum(controls) / len(controls)
+            measured.append({"control": usual, "controls": controls, "load": os.getloadavg()[0], **figures})
     return measured
 
 
+def _jobs(work: Path, systems: Sequence[str], *, cases: int, seed: str, city_dir: Path) -> dict[str, Job]:
+    sizes = {name: SYSTEMS[name].cases(cases) for name in systems}
+    made = {
+        size: make_job(work / f"world-{size}", cases=cases, seed=seed, city_dir=city_dir, only=size)
+        for size in set(sizes.values())
+    }
+    return {name: made[size] for name, size in sizes.items()}
+
+
+def _same_contents(contents: dict[str, set[tuple[str, str]]]) -> None:
+    """A smaller job is the beginning of the larger one: its contents are among the other's."""
+    largest = max(contents.values(), key=len)
+    odd = [name for name, each in contents.items() if not each <= largest]
+    if odd:
+        raise WrongJob(
+            f"{'、'.join(SYSTEMS[name].chinese for name in odd)}送出的内容与其他系统不一致，比较无效"
+        )
+
+
 def _one(folder: Path, databases: Databases, job: Job, name: str, number: int) -> dict[str, Any]:
-    database = f"bench_{name}"
-    with outside(folder / f"{number}-{name}", job) as world, databases.fresh(database) as url:
+    system = SYSTEMS[name]
+    with ExitStack() as stack:
+        world = stack.enter_context(outside(folder / f"{number}-{name}", job))
+        ledger = f"bench_{name}"
+        home = PREFECT_DATABASE if system.prefect and not system.ledger else f"bench_{name}_home"
         environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("SHENGUAN_")},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("SHENGUAN_", "PREFECT_"))
+            },
             **world.environment,
-            "SHENGUAN_DATABASE_URL": url,
+            "SHENGUAN_DATABASE_URL": stack.enter_context(databases.fresh(ledger)),
+            "SHENGUAN_POOL_SIZE": str(POOL),
             "SHENGUAN_SEAL_KEYS_FILE": str((folder / "keys.json").resolve()),
             "SHENGUAN_LISTENER_PATH_SECRET": "no-receipts-in-the-reference-job",
         }
-        argv = [sys.executable, "-m", "benchmarks.systems.run", name, str(job.folder), str(job.cases)]
-        child = subprocess.Popen(  # noqa: S603 - our own program
-            argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            _hear(child, "ready")
-            before = {**world.cpu_s(), "postgresql": databases.cpu_s()}
-            wal = databases.wal_position()
-            _go(child)
-            _hear(child, "done")
-            wal = databases.wal_position() - wal
-            activity = databases.activity(database)
-            # Last: a session's time counts at its postmaster only when it has been buried.
-            after = {**world.cpu_s(), "postgresql": databases.cpu_s()}
-            _go(child)
-            assert child.stdout is not None
-            figures: dict[str, Any] = json.loads(child.stdout.readline())
-        finally:
-            child.kill()
-            child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None:
-                    pipe.close()
+        prefect: PrefectHome | None = None
+        if system.prefect:
+            prefect = stack.enter_context(prefect_home(folder / "prefect", databases))
+            environment |= prefect.environment
+        if not system.ledger and not system.prefect:
+            environment[HOME] = stack.enter_context(databases.fresh_home(home))
+        kept_in = ledger if system.ledger else home
+        driven = stack.enter_context(Driven(name, job, environment))
+        driven.hear("ready")
+        sizes = databases.tables(kept_in)
+
+        def cpu() -> dict[str, float]:
+            server = {"prefect": prefect.cpu_s()} if prefect else {}
+            return {**world.cpu_s(), **server, "postgresql": databases.cpu_s()}
+
+        commits = databases.activity(kept_in).commits
+        before, wal = cpu(), databases.wal_position()
+        driven.go()
+        driven.hear("done")
+        wal = databases.wal_position() - wal
+        server = {"peak_rss_prefect": prefect.rss()} if prefect else {}
+        # Last: a session's time counts at its postmaster only when it has been buried.
+        after = cpu()
+        if prefect:
+            prefect.stop()
+            server["prefect_commits"] = databases.activity(PREFECT_DATABASE).commits
+        activity = databases.activity(kept_in)
+        driven.go()
+        figures = driven.figures()
         kinds, contents = world.held()
         lacking = {kind: n for kind, n in job.expected.items() if kinds[kind] != n}
         if lacking:
-            raise WrongJob(f"{SYSTEMS[name][1]}：对方所存 {dict(kinds)}，应为 {job.expected}")
-        cpu = {process: after[process] - before[process] for process in before}
+            raise WrongJob(f"{system.chinese}：对方所存 {dict(kinds)}，应为 {job.expected}")
         return {
             **figures,
+            **server,
+            "cases": job.cases,
             "cases_per_s": job.cases / figures["seconds"],
-            "cpu_s_by_process": {name: figures.pop("cpu_s"), **cpu},
-            "commits": activity.commits,
+            "cpu_s_by_process": {
+                "self": figures.pop("cpu_s"),
+                **{process: after[process] - before[process] for process in before},
+            },
+            "commits": activity.commits - commits,
             "rollbacks": activity.rollbacks,
             "wal_bytes": wal,
-            "tables": databases.tables(database),
+            "tables": _grown(sizes, databases.tables(kept_in)),
             "effects": dict(kinds),
             "peak_rss_outside": world.peak_rss(),
             "contents": contents,
         }
 
 
-def _hear(child: "subprocess.Popen[str]", word: str) -> None:
-    assert child.stdout is not None
-    said = child.stdout.readline().strip()
-    if said != word:
-        time.sleep(0.2)
-        raise WrongJob(f"基准进程中断：应答 {said!r}，退出码 {child.poll()}")
-
-
-def _go(child: "subprocess.Popen[str]") -> None:
-    assert child.stdin is not None
-    child.stdin.write("\n")
-    child.stdin.flush()
+def _grown(before: Sizes, after: Sizes) -> Sizes:
+    """By how much each table has grown, the most first; an empty table's pages are nobody's case."""
+    grown = {
+        table: {what: size - before.get(table, {}).get(what, 0) for what, size in sizes.items()}
+        for table, sizes in after.items()
+    }
+    return dict(sorted(grown.items(), key=lambda pair: -sum(pair[1].values())))

@@ -7,33 +7,26 @@ and double. It is not a way to do the job; it is what the job's calls and rows c
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
 from adapters.credit.port import BATCH_LIMIT
-from adapters.records import parse_case
-from adapters.values import PartyQuery, Receipt
+from adapters.values import Receipt
 from benchmarks.job import ACCEPTED, COMPLETED, Job
 from benchmarks.systems.clock import Clock
 from benchmarks.systems.rows import BODY, CASE, EFFECT, HANDOVER, copy
-from models.domain.admission import Advance, Standing, Told, advance
-from models.domain.bodies import Stage
+from benchmarks.systems.told import ToldCase, by, read_told
 from models.domain.canonical import canonical, content_hash, sha256_hex
-from models.domain.keys import own_id, row_id
-from models.domain.lifecycles.case import CaseResult, CaseState
+from models.domain.keys import own_id
 from models.domain.lifecycles.effect import Channel
 from models.domain.messages import News, text_for
 from models.domain.party_codes import clean_code
-from models.domain.record import CaseRecord
 from models.domain.workdays import business_day
 from models.ledger.sealing import Sealed
-from tasks.case_handovers import route
 from tasks.composition import Services
-from tasks.planning import BODY_FIELD, Owed, owed_push
-from tasks.reporting import owed_approval
+from tasks.planning import BODY_FIELD, Owed
 from tasks.texting import PHONE_FIELD
 
 _BATCHES_AT_ONCE = 2
@@ -48,14 +41,6 @@ class _Run:
     gate: asyncio.Semaphore
     phones: dict[str, str]
     news: dict[str, list[News]] = field(default_factory=lambda: defaultdict(list))
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    id: UUID
-    record: CaseRecord
-    step: Advance
-    handover: Any
 
 
 async def prepare(_services: Services, _job: Job) -> None:
@@ -75,10 +60,15 @@ async def work(services: Services, job: Job, clock: Clock) -> dict[str, float]:
             while more:
                 page = await services.platform.changed_cases(cursor, limit=services.settings.page_size)
                 cursor, more = page.next_cursor, page.has_more
-                cases = [_read(run, item.raw) for item in page.items]
+                cases = [read_told(services, item.raw, now) for item in page.items]
                 await places.acquire()
                 group.create_task(_released(places, batch(run, cases)))
         await _texts(run)
+    return {}
+
+
+async def beside(_services: Services) -> dict[str, Any]:
+    """Nothing runs beside it."""
     return {}
 
 
@@ -94,29 +84,17 @@ async def _released(places: asyncio.Semaphore, batch: Awaitable[None]) -> None:
         places.release()
 
 
-def _read(run: _Run, raw: bytes) -> _Case:
-    city = run.services.city
-    record = parse_case(raw, "")
-    event = city.statuses.event(record.status, record.result)
-    result = None if event in {None, "accepted"} else CaseResult(str(event))
-    standing = Standing(CaseState.ACCEPTED, None, 1) if result else None
-    item = city.catalog.items[record.item_code]
-    identity = row_id("case", "platform", record.case_no)
-    handover = route(city, identity, item, item.duties[0], record.place_of_business.region, run.now)
-    return _Case(identity, record, advance(standing, [Told(record, result)]), handover)
-
-
-async def _accepted(run: _Run, cases: Sequence[_Case]) -> None:
+async def _accepted(run: _Run, cases: Sequence[ToldCase]) -> None:
     services = run.services
     checks = [
         services.credit.query_parties(
-            [_query(case) for case in some],
+            [case.query() for case in some],
             purpose="acceptance",
             legal_basis=services.settings.credit_legal_basis,
         )
-        for some in _by(BATCH_LIMIT, cases)
+        for some in by(BATCH_LIMIT, cases)
     ]
-    effects, _ = await asyncio.gather(_pushed(run, cases, Stage.ACCEPTANCE), asyncio.gather(*checks))
+    effects, _ = await asyncio.gather(_pushed(run, cases), asyncio.gather(*checks))
     version = services.city.catalog.version
     async with services.ledger.writing() as conn:
         await copy(conn, CASE, [_case_row(run, case, version) for case in cases])
@@ -139,11 +117,11 @@ async def _accepted(run: _Run, cases: Sequence[_Case]) -> None:
         await copy(conn, BODY, effects)
 
 
-async def _completed(run: _Run, cases: Sequence[_Case]) -> None:
+async def _completed(run: _Run, cases: Sequence[ToldCase]) -> None:
     services = run.services
-    pushed, reported = await asyncio.gather(_pushed(run, cases, Stage.COMPLETION), _reported(run, cases))
+    pushed, reported = await asyncio.gather(_pushed(run, cases), _reported(run, cases))
     ends = [business_day(case.record.completed_at or run.now) for case in cases]
-    days = [services.city.catalog.items[case.record.item_code].observation_days for case in cases]
+    days = [case.item.observation_days for case in cases]
     observed = [end + timedelta(days=many) for end, many in zip(ends, days, strict=True)]
     async with services.ledger.writing() as conn:
         await copy(conn, EFFECT, [*pushed, *reported])
@@ -167,33 +145,20 @@ async def _completed(run: _Run, cases: Sequence[_Case]) -> None:
         )
 
 
-async def _pushed(run: _Run, cases: Sequence[_Case], stage: Stage) -> list[dict[str, Any]]:
-    items = run.services.city.catalog.items
-    owed = [
-        owed_push(case.record, case.step.standing.result, stage, items[case.record.item_code], case.handover)
-        for case in cases
-    ]
-    sent = _sealed(run, owed)
+async def _pushed(run: _Run, cases: Sequence[ToldCase]) -> list[dict[str, Any]]:
+    sent = _sealed(run, [case.owed_push() for case in cases])
     receipts = await asyncio.gather(
         *(_gated(run, run.services.platform.push(row["own_id"], body)) for row, body in sent)
     )
     for case in cases:
-        news = News(items[case.record.item_code].name, stage.value)
-        run.news[run.phones[case.handover.section_id]].append(news)
+        run.news[run.phones[case.handover.section_id]].append(case.news)
     return [row | _answered(run, receipt) for (row, _), receipt in zip(sent, receipts, strict=True)]
 
 
-async def _reported(run: _Run, cases: Sequence[_Case]) -> list[dict[str, Any]]:
-    city, sealing = run.services.city, run.services.sealing
-    reports = [
-        owed_approval(
-            sealing, city, city.catalog.items[case.record.item_code], case.record, case.step, case.id
-        )
-        for case in cases
-    ]
-    sent = _sealed(run, [report.owed for report in reports if report is not None])
+async def _reported(run: _Run, cases: Sequence[ToldCase]) -> list[dict[str, Any]]:
+    sent = _sealed(run, [case.owed_report(run.services) for case in cases])
     rows: list[dict[str, Any]] = []
-    for some in _by(BATCH_LIMIT, sent):
+    for some in by(BATCH_LIMIT, sent):
         answers = await _gated(run, run.services.credit.report([(row["own_id"], body) for row, body in some]))
         for (row, _), answer in zip(some, answers, strict=True):
             assert answer.receipt is not None, answer.code
@@ -287,7 +252,7 @@ def _answered(run: _Run, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _case_row(run: _Run, case: _Case, version: str) -> dict[str, Any]:
+def _case_row(run: _Run, case: ToldCase, version: str) -> dict[str, Any]:
     record = case.record
     return {
         "id": case.id,
@@ -310,15 +275,6 @@ def _case_row(run: _Run, case: _Case, version: str) -> dict[str, Any]:
     }
 
 
-def _query(case: _Case) -> PartyQuery:
-    party = case.record.party
-    return PartyQuery(str(case.id), party.name, party.id_type, clean_code(party.id_number))
-
-
 async def _gated(run: _Run, call: Awaitable[T]) -> T:
     async with run.gate:
         return await call
-
-
-def _by(many: int, what: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (what[at : at + many] for at in range(0, len(what), many))

@@ -36,6 +36,11 @@ async def work(services: Services, _job: Job, clock: Clock) -> dict[str, float]:
     return dict(spent)
 
 
+async def beside(_services: Services) -> dict[str, Any]:
+    """Nothing runs beside it."""
+    return {}
+
+
 async def afterwards(services: Services, clock: Clock) -> dict[str, Any]:
     """What follows outside the job: the observation ends, the cases settle; then rounds at rest."""
     begun = time.perf_counter()

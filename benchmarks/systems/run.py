@@ -8,13 +8,13 @@ import asyncio
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from adapters.prefect_api import wire
 from adapters.transport import Transport
 from benchmarks.job import Job
 from benchmarks.outside import SYSTEMS as OUTSIDE
@@ -23,13 +23,14 @@ from benchmarks.systems.clock import Clock
 from config.logging import configure_logging
 from tasks import composition
 
+PREFECT = "prefect"
 _calls: Counter[str] = Counter()
 _KIB = 1024
 
 
 async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
     """What doing the job once took."""
-    system = importlib.import_module(SYSTEMS[name][0])
+    system = importlib.import_module(SYSTEMS[name].module)
     urls = tuple(os.environ[f"SHENGUAN_{each.upper()}_URL"] for each in OUTSIDE)
     clock = Clock(urls, os.environ.pop("BENCH_CONTROL"))
     job = Job(folder, cases)
@@ -40,9 +41,11 @@ async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
         sys.stdin.readline()  # the other side notes where everybody stands
         begun, used = time.perf_counter(), time.process_time()
         parts = await system.work(services, job, clock)
-        seconds, cpu_s = time.perf_counter() - begun, time.process_time() - used
-        calls = dict(_calls)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+        seconds = time.perf_counter() - begun
+        calls = {target: count for target, count in _calls.items() if target != PREFECT}
+        beside = await system.beside(services)
+        cpu_s = time.process_time() - used
+        peak = _peak_rss()
     # Sessions report to the statistics when they end.
     _tell("done")
     sys.stdin.readline()
@@ -53,9 +56,17 @@ async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
         "cpu_s": cpu_s,
         "peak_rss": peak,
         "calls": calls,
+        "prefect_calls": _calls[PREFECT],
         "parts_s": parts,
+        **beside,
         "after": after,
     }
+
+
+def _peak_rss() -> int:
+    """Bytes; getrusage would tell the peak of whoever started us, if that was higher."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * _KIB
 
 
 def _tell(word: str) -> None:
@@ -73,5 +84,6 @@ class _Counted(Transport):
 
 if __name__ == "__main__":
     composition.Transport = _Counted  # type: ignore[attr-defined]
+    wire.Transport = _Counted  # type: ignore[attr-defined]
     configure_logging(level="warning", form="json")
     _tell(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))))
