@@ -144,6 +144,17 @@ class Settings(BaseSettings):
         "城市（其文件夹名）", "The city: the name of its folder.", "yiyang", validate_default=True
     )
     var_dir: Path = _said("运行数据目录", "Where files made while running lie.", Path("var"))
+    journal_dir: Path | None = _said(
+        "外发日志目录（须在数据库之外；不设则为运行数据目录下的 journal）",
+        "Where this host's journal of what left lies, outside the database; unset: journal/ in var_dir.",
+        None,
+    )
+    journal_mebibytes: Positive = _said(
+        "外发日志总量上限（MiB）",
+        "Most the journal of one ledger takes; must outlast the oldest backup.",
+        256,
+        ge=16,
+    )
     seed: int = _said("演示数据的种子", "Seed of the demo's world.", 20260301)
     log_level: Literal["debug", "info", "warning", "error"] = _said("日志级别", "Least level logged.", "info")
     log_format: Literal["auto", "json", "console"] = _said(
@@ -173,6 +184,11 @@ class Settings(BaseSettings):
         if lease_s <= info.data.get("call_deadline_s", 0):
             raise PydanticCustomError("lease", "须长于单次调用总时限")
         return lease_s
+
+    @property
+    def journal_folder(self) -> Path:
+        """Below which the journal of each ledger lies."""
+        return self.journal_dir or self.var_dir / "journal"
 
     @property
     def platform(self) -> Signed:

@@ -10,7 +10,7 @@ from models.domain.lifecycles.handover import HandoverEvent, HandoverState
 from models.domain.workdays import business_day
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, handovers, texts
+from models.ledger.queries import clock, guard, handovers, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.writer import HANDOVER, Move, move
 
@@ -52,6 +52,7 @@ async def note_pushed(
                 )
             )
     await texts.add_news(conn, news)
+    await guard.fold_told(conn, [each.push_own_id for each in news])
 
 
 def _waits_for_a_push(row: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
+from tasks.guarding import SenderGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Services:
     credit: Credit
     sms: SmsGateway
     worker: str
+    guard: SenderGuard
 
 
 _current: ContextVar[Services | None] = ContextVar("services", default=None)
@@ -70,6 +72,10 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         )
         platform = await stack.enter_async_context(_exchange(settings, settings.platform, "platform"))
         credit = await stack.enter_async_context(_exchange(settings, settings.credit, "credit"))
+        guard = SenderGuard(
+            settings.journal_folder, calendar, most_bytes=settings.journal_mebibytes * 1024 * 1024
+        )
+        stack.callback(guard.close)
         gateway = settings.sms
         sms = await stack.enter_async_context(
             YunmasClient(
@@ -94,6 +100,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             CreditClient(credit),
             sms,
             f"{socket.gethostname()}:{os.getpid()}",
+            guard,
         )
         token = _current.set(services)
         try:

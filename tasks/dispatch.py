@@ -25,6 +25,7 @@ from models.ledger.queries import clock, effects, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
+from tasks.guarding import SenderGuard
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.planning import BODY_FIELD
 from tasks.verdicts import Verdict, judge
@@ -79,9 +80,10 @@ class Line:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the effects of one step, counted by outcome."""
+    """What became of the effects of one step, counted by outcome; ``withheld`` says why none was taken."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    withheld: str | None = None
 
     @property
     def total(self) -> int:
@@ -96,6 +98,7 @@ async def send_due(
     line: Line,
     *,
     worker: str,
+    guard: SenderGuard,
     case_ids: Sequence[UUID] | None = None,
 ) -> Sent:
     """Take one batch of what is due on this channel and carry it out; ``total`` 0 when nothing is.
@@ -107,26 +110,31 @@ async def send_due(
     """
     token = uuid4()
     lease_ends = time.monotonic() + line.lease_s
-    async with ledger.writing() as conn:
-        now = await clock.business_now(conn)
-        rows = await effects.lease(
-            conn,
-            channel=line.channel.value,
-            repeat=line.channel.deduplicates,
-            limit=line.batch,
-            token=token,
-            seconds=line.lease_s,
-            business_now=now,
-            case_ids=case_ids,
-        )
     sent = Sent()
+    async with ledger.writing() as conn:
+        sent.withheld = await guard.may_send(conn)
+        now = await clock.business_now(conn)
+        rows = (
+            []
+            if sent.withheld
+            else await effects.lease(
+                conn,
+                channel=line.channel.value,
+                repeat=line.channel.deduplicates,
+                limit=line.batch,
+                token=token,
+                seconds=line.lease_s,
+                business_now=now,
+                case_ids=case_ids,
+            )
+        )
     if not rows:
         return sent
     leased, broken = _open_bodies(sealing, rows)
     for wave in _waves(leased, line.wave):
         if time.monotonic() + line.deadline_s > lease_ends:
             break
-        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, sent)
+        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, sent)
 
     async def end(conn: Conn) -> None:
         await effects.give_back(conn, token=token)
@@ -199,12 +207,19 @@ async def _wave(
     token: UUID,
     lease_ends: float,
     worker: str,
+    guard: SenderGuard,
     sent: Sent,
 ) -> None:
     async with ledger.writing() as conn:
         ours = await effects.intend(conn, [each.own_id for each in wave], token=token, worker=worker)
-    mine = [each for each in wave if each.own_id in ours]
-    verdicts = await _call_all(line, mine, lease_ends)
+        mine = [each for each in wave if each.own_id in ours]
+        if not mine:
+            return
+        marked = await guard.marked(conn, line.channel, [each.row for each in mine])
+    if await marked.written():
+        verdicts = await _call_all(line, mine, lease_ends)
+    else:
+        verdicts = [Verdict(error=NotDone(line.channel.value, "journal_unwritable"))] * len(mine)
     pairs: list[tuple[Leased, Outcome]] = []
 
     async def record(conn: Conn) -> None:

@@ -178,6 +178,10 @@ async def send_reports(services: Services, case_ids: Sequence[UUID] | None = Non
 async def tell_liaisons(services: Services) -> Counts:
     """短信提醒联络员."""
     rules = text_rules(services)
+    async with services.ledger.writing() as conn:
+        if await services.guard.may_send(conn):
+            # What a restored ledger plans now may have been told before.
+            return {"withheld": 1}
     planned = await texting.plan_texts(
         services.ledger, services.sealing, services.city, services.calendar, rules
     )
@@ -292,9 +296,11 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
             services.calendar,
             line,
             worker=services.worker,
+            guard=services.guard,
             case_ids=case_ids,
         )
         counts.update(sent.outcomes)
+        counts["withheld"] += 1 if sent.withheld else 0
         # A chosen case's effects are tried once a run, whatever delay they are under.
         if not sent.total or case_ids is not None:
             break

@@ -90,6 +90,7 @@ class Stack:
             **({"SHENGUAN_CITY_ROOT": str(plan.city_root.resolve())} if plan.city_root else {}),
             "SHENGUAN_SEED": str(plan.seed),
             "SHENGUAN_SEAL_KEYS_FILE": str((self.folder / "keys" / "seal.json").resolve()),
+            "SHENGUAN_JOURNAL_DIR": str((self.folder / "journal").resolve()),
             "SHENGUAN_LISTENER_HOST": "127.0.0.1",
             "SHENGUAN_LISTENER_PORT": str(ports.listener),
             "SHENGUAN_LISTENER_PATH_SECRET": self._secrets["listener"],

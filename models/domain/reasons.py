@@ -33,6 +33,10 @@ REASONS: Mapping[str, str] = {
     "worker_lost": "发送途中进程中断，结果待复核",
     "asked_again": "经人工要求再试",
     "released": "经两人放行，再发一次",
+    "journal_unwritable": "本机外发日志写不进磁盘，未发出，稍后重试",
+    "senders_locked": "外发已锁定，待对账",
+    "journal_missing": "本机缺少外发日志",
+    "journal_broken": "本机外发日志不可信",
     "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)
     "not_our_duty": "不属本部门职责",

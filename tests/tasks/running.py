@@ -82,6 +82,7 @@ class Outside:
         given = {
             "database_url": database_url,
             "seal_keys_file": keys,
+            "journal_dir": self.folder / "journal",
             "listener_path_secret": PATH_SECRET,
             "call_deadline_s": 2,
             "lease_s": 10,

@@ -164,7 +164,9 @@ async def bytes_of(world, line):
 
     services = world.services
     looking = replace(line, call=look)
-    await send_due(services.ledger, services.sealing, services.calendar, looking, worker="test")
+    await send_due(
+        services.ledger, services.sealing, services.calendar, looking, worker="test", guard=services.guard
+    )
     await world.wait_is_over()
     return seen
 

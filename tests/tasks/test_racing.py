@@ -22,7 +22,12 @@ def line(world, **changes):
 async def send(world, worker, **changes):
     services = world.services
     return await send_due(
-        services.ledger, services.sealing, services.calendar, line(world, **changes), worker=worker
+        services.ledger,
+        services.sealing,
+        services.calendar,
+        line(world, **changes),
+        worker=worker,
+        guard=services.guard,
     )
 
 

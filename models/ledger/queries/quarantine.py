@@ -71,6 +71,11 @@ async def open_incidents(conn: Conn, rows: Sequence[NewIncident]) -> None:
     )
 
 
+async def open_incidents_once(conn: Conn, rows: Sequence[NewIncident]) -> None:
+    """Open the incidents that are not open yet; one that is stays as it is, whatever it counts."""
+    await insert(conn, Incident, rows, conflict="(kind, key) WHERE closed_at IS NULL DO NOTHING")
+
+
 async def close_incidents(conn: Conn, kind: str, keys: Sequence[str]) -> int:
     """Close the open incidents of these keys."""
     cursor = await conn.execute(

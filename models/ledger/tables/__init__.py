@@ -2,8 +2,19 @@
 
 from sqlmodel import SQLModel
 
-from models.ledger.tables import city, credit, effects, intake, life, operators, running, supervision
+from models.ledger.tables import city, credit, effects, guard, intake, life, operators, running, supervision
 
 metadata = SQLModel.metadata
 
-__all__ = ["city", "credit", "effects", "intake", "life", "metadata", "operators", "running", "supervision"]
+__all__ = [
+    "city",
+    "credit",
+    "effects",
+    "guard",
+    "intake",
+    "life",
+    "metadata",
+    "operators",
+    "running",
+    "supervision",
+]

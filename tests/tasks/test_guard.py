@@ -1,0 +1,146 @@
+"""The senders' guard: the journal is ahead of every call, and an older ledger sends nothing."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.guarding import SenderGuard
+from tasks.steps import admit_cases, recover, send_pushes, tell_liaisons
+from tests.tasks.dying import DEAD, die_at
+from tests.tasks.records import case, serial
+
+
+async def journal_of(world):
+    """The waves that this ledger's journal holds."""
+    async with world.services.ledger.writing() as conn:
+        assert await world.services.guard.may_send(conn) is None
+    return list(world.services.guard._journal.waves())
+
+
+async def of_another_host(world, folder: Path):
+    """The same services on a host with a journal folder of its own."""
+    services = world.services
+    guard = SenderGuard(folder, services.calendar, most_bytes=2**24, host="another")
+    return replace(services, guard=guard)
+
+
+async def taken_back(world, marks=1):
+    """The ledger as a backup holds it that was made some intents ago."""
+    await world.change("UPDATE sender_guard SET mark = mark - %s", marks)
+
+
+async def test_each_wave_stands_in_the_journal_with_its_tries_and_a_text_with_its_news(world):
+    await world.arrive(case(serial()), case(serial()))
+    await world.run(admit_cases, send_pushes, tell_liaisons)
+    pushes, text = await journal_of(world)
+    assert {entry.own_id for entry in pushes.entries} == set(
+        await world.column("SELECT own_id FROM effects WHERE channel = 'push'")
+    )
+    assert {(entry.attempt, entry.about) for entry in pushes.entries} == {(1, None)}
+    (entry,) = text.entries
+    (row,) = await world.rows("SELECT * FROM effects WHERE channel = 'sms'")
+    assert entry.own_id == row["own_id"]
+    assert (entry.about["target"], entry.about["key"], entry.about["sha256"]) == (
+        row["target"],
+        row["business_key"],
+        row["content_sha256"],
+    )
+    assert {push for push, _ in entry.about["news"]} == {each.own_id for each in pushes.entries}
+    assert await world.value("SELECT mark FROM sender_guard") == text.mark == pushes.mark + 1
+
+
+async def test_a_worker_that_dies_between_intent_and_call_has_written_its_journal(world):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    assert await asyncio.to_thread(die_at, world.settings, "send_pushes", "after_intent") == DEAD
+    (wave,) = await journal_of(world)
+    assert [entry.own_id for entry in wave.entries] == await world.column("SELECT own_id FROM effects")
+
+
+async def test_a_ledger_older_than_the_journal_locks_all_senders_with_one_incident(world):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    await taken_back(world)
+    await world.arrive(case(serial()))
+    did = await world.run(admit_cases, send_pushes, tell_liaisons, send_pushes, recover)
+    assert did["send_pushes"] == {"withheld": 1}
+    assert did["tell_liaisons"] == {"withheld": 1}
+    assert len(world.stored("platform")) == 1
+    assert world.stored("sms") == []
+    assert await world.column("SELECT state FROM effects ORDER BY planned_at") == ["accepted", "planned"], (
+        "reading in and admission go on"
+    )
+    (lock,) = await world.rows("SELECT * FROM sender_locks")
+    assert (lock["cause"], lock["journal_mark"] - lock["ledger_mark"]) == ("ledger_older", 1)
+    assert lock["opened_at"] is None
+    (incident,) = await world.rows("SELECT * FROM incidents")
+    assert (incident["kind"], incident["count"]) == ("senders_locked", 1)
+    assert incident["owner"]
+    assert incident["due_at"]
+    await world.change("UPDATE sender_guard SET mark = mark + 5")
+    assert (await send_pushes(world.services)) == {"withheld": 1}, "the lock stands in the ledger"
+
+
+async def test_a_host_without_a_journal_of_a_ledger_that_has_sent_sends_nothing(world, tmp_path):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    other = await of_another_host(world, tmp_path)
+    assert await send_pushes(other) == {"withheld": 1}
+    assert len(world.stored("platform")) == 1
+    (incident,) = await world.rows("SELECT kind, key FROM incidents")
+    assert incident == {"kind": "journal_missing", "key": "another"}
+    assert (await send_pushes(world.services))["accepted"] == 1, "a host that knows goes on"
+
+
+async def test_a_journal_that_was_changed_stops_its_host(world):
+    await world.arrive(case(serial()), case(serial()))
+    await world.run(admit_cases, send_pushes, tell_liaisons)
+    guard = world.services.guard
+    (path,) = guard._journal.folder.glob("*.journal")
+    path.write_bytes(path.read_bytes().replace(b"PS", b"PX", 1))
+    services = replace(world.services, guard=SenderGuard(guard._folder, guard._calendar, most_bytes=2**24))
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    assert await send_pushes(services) == {"withheld": 1}
+    assert await world.column("SELECT kind FROM incidents") == ["journal_broken"]
+
+
+async def test_nothing_leaves_while_the_journal_cannot_be_written(world, monkeypatch):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+
+    def broken(*_):
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("adapters.journal.journal.os.fdatasync", broken)
+        assert await send_pushes(world.services) == {"not_done": 1}
+    assert world.stored("platform") == []
+    (row,) = await world.rows("SELECT answer FROM effect_attempts")
+    assert row["answer"] == "journal_unwritable"
+    await world.wait_is_over()
+    assert (await send_pushes(world.services))["accepted"] == 1
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+async def test_a_restore_between_lease_and_intent_is_found_by_the_intent(world, lost):
+    """The mark is looked at again in the transaction that moves it."""
+    await world.arrive(*(case(serial()) for _ in range(3)))
+    await world.run(admit_cases, send_pushes, tell_liaisons)
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    guard, real = world.services.guard, world.services.guard.may_send
+
+    async def then_restored(conn):
+        assert await real(conn) is None
+        await conn.execute("UPDATE sender_guard SET mark = mark - %s", (lost,))
+
+    guard.may_send = then_restored
+    with pytest.raises(Exception, match="台账停在第"):
+        await send_pushes(world.services)
+    del guard.may_send
+    assert len(world.stored("platform")) == 3
