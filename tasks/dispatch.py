@@ -21,7 +21,7 @@ from models.domain.lifecycles.effect import Channel, EffectState
 from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
-from models.ledger.queries import clock, effects, texts
+from models.ledger.queries import clock, effects, leasing, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
@@ -117,7 +117,7 @@ async def send_due(
         rows = (
             []
             if sent.withheld
-            else await effects.lease(
+            else await leasing.lease(
                 conn,
                 channel=line.channel.value,
                 repeat=line.channel.deduplicates,

@@ -6,6 +6,7 @@ same phone: it is kept, and changes nothing.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -16,6 +17,7 @@ from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, inbox, texts
 from models.ledger.sealing import Sealing
+from models.ledger.writer import HistoryRow, write_history
 from tasks.in_front import in_front_of_a_person
 from tasks.intake import Arrival, Feed, keep
 from tasks.turns import read_waiting
@@ -23,6 +25,7 @@ from tasks.turns import read_waiting
 log = structlog.get_logger(__name__)
 
 RECEIPTS = Feed("yunmas", "receipts", "sms_receipt", "msgGroup", "")
+GATEWAY = "短信网关"
 PATIENCE = timedelta(minutes=10)
 """How long a receipt waits for the answer that names its group (machine time)."""
 
@@ -40,10 +43,10 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
         read, problems = await read_waiting(conn, sealing, "sms_receipt", _parse, limit)
         if not read and not problems:
             return 0
-        matched = await texts.report(
+        matched, late = await texts.report(
             conn,
             [
-                (
+                texts.Reported(
                     each.row["id"],
                     each.record.msg_group,
                     sealing.index("phone", each.record.mobile),
@@ -52,6 +55,7 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
                 for each in read
             ],
         )
+        await write_history(conn, [_late_proof(row, now) for row in late])
         too_late = datetime.now(UTC) - PATIENCE
         outcomes = [
             (
@@ -64,6 +68,13 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
         outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
         await inbox.close(conn, outcomes)
     return len(outcomes)
+
+
+def _late_proof(row: dict[str, Any], now: datetime) -> HistoryRow:
+    state = row["to_state"]
+    return HistoryRow(
+        "effect", row["own_id"], row["case_id"], row["from_state"], state, state, "late_proof", GATEWAY, now
+    )
 
 
 def _parse(raw: bytes, key: str) -> InboundReceipt:

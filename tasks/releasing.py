@@ -15,7 +15,7 @@ from models.domain.messages import state_name
 from models.domain.workdays import next_text_time
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, decisions, effects
+from models.ledger.queries import clock, decisions, effects, texts
 from models.ledger.sealing import Sealing
 from models.ledger.writer import HistoryRow, write_history
 from tasks.operators import plain_name, prove
@@ -75,6 +75,7 @@ async def release_text(ledger: Ledger, sealing: Sealing, own_id: str, *, by: str
         after = next_text_time(now)
         released = await effects.release_held(conn, own_id, confirmed_by=by, send_after=after)
         assert released, "it is locked, held, and asked for by another"
+        await texts.take_back(conn, own_id)
         await _tell(conn, own_id, EffectEvent.RELEASED.value, EffectState.PLANNED, by, now)
         return ReleaseTold(
             own_id=own_id, step="released", asked_by=asked_by, confirmed_by=by, goes_after=after

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.domain.lifecycles import E, S, case, effect, handover, licence
+from models.domain.lifecycles import E, S, breaker, case, effect, handover, licence
 from models.domain.messages import event_name
 
 
@@ -25,7 +25,7 @@ class Lifecycle:
 
 
 def lifecycles() -> tuple[Lifecycle, ...]:
-    """The four lifecycles, each with the state it begins in."""
+    """The five lifecycles, each with the state it begins in."""
     return (
         _drawn("case", "办件 case", case.CaseState.ACCEPTED, case.TRANSITIONS, case.CHINESE),
         _drawn(
@@ -37,6 +37,7 @@ def lifecycles() -> tuple[Lifecycle, ...]:
         ),
         _drawn("effect", "对外动作 effect", effect.EffectState.PLANNED, effect.TRANSITIONS, effect.CHINESE),
         _drawn("licence", "许可 licence", licence.LicenceState.VALID, licence.TRANSITIONS, licence.CHINESE),
+        _drawn("breaker", "断路 breaker", breaker.BreakerState.CLOSED, breaker.TRANSITIONS, breaker.CHINESE),
     )
 
 

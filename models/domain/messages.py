@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
-from models.domain.lifecycles import case, effect, handover, licence
+from models.domain.lifecycles import breaker, case, effect, handover, licence
 
 STAGES: Mapping[str, str] = {"acceptance": "受理", "completion": "办结", "recall": "撤回"}
 CHANNELS: Mapping[str, str] = {
@@ -34,6 +34,7 @@ _STATES: Mapping[str, Mapping[str, str]] = {
     "handover": {state.value: name for state, name in handover.CHINESE.items()},
     "effect": {state.value: name for state, name in effect.CHINESE.items()},
     "licence": {state.value: name for state, name in licence.CHINESE.items()},
+    "breaker": {state.value: name for state, name in breaker.CHINESE.items()},
     "result": {result.value: name for result, name in case.RESULT_CHINESE.items()},
 }
 _EVENTS: Mapping[str, Mapping[str, str]] = {
@@ -91,10 +92,23 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "cancelled": "注销",
         "expired": "到期",
     },
+    "breaker": {
+        "tripped": "连续未成，暂停推送",
+        "probed": "试探",
+        "probe_failed": "试探未成",
+        "healed": "恢复",
+        "nothing_waits": "已无待发",
+    },
 }
 
 _ANY_EVENT: Mapping[str, str] = {"first_seen": "首次收到", "revised": "内容更新"}
-_ENTITIES: Mapping[str, str] = {"case": "办件", "handover": "联动单", "effect": "对外动作", "licence": "许可"}
+_ENTITIES: Mapping[str, str] = {
+    "case": "办件",
+    "handover": "联动单",
+    "effect": "对外动作",
+    "licence": "许可",
+    "breaker": "断路",
+}
 INBOX_OUTCOMES: Mapping[str, str] = {
     "waiting": "待核对",
     "admitted": "已接收",

@@ -37,6 +37,7 @@ REASONS: Mapping[str, str] = {
     "senders_locked": "外发已锁定，待对账",
     "journal_missing": "本机缺少外发日志",
     "journal_broken": "本机外发日志不可信",
+    "late_proof": "暂挂后收到回执，证明已发出",
     "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)
     "not_our_duty": "不属本部门职责",

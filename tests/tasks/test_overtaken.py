@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from models.domain.errors import NotDone, Refused
-from models.ledger.queries import effects
+from models.ledger.queries import effects, leasing
 from tasks.steps import admit_cases, ask_again, recover, send_pushes, send_recalls
 from tasks.verdicts import Verdict
 from tests.tasks.dying import DEAD, die_at
@@ -97,6 +97,6 @@ async def test_what_was_refused_under_an_older_content_is_not_asked_again(world)
 
 async def lease(world, *, seconds):
     async with world.services.ledger.writing() as conn:
-        return await effects.lease(
+        return await leasing.lease(
             conn, channel="push", repeat=True, limit=5, token=TOKEN, seconds=seconds, business_now=NOW
         )

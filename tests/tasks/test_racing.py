@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from models.ledger.connection import LedgerSaidNo
-from models.ledger.queries import effects
+from models.ledger.queries import effects, leasing
 from tasks.dispatch import send_due
 from tasks.lines import push_line
 from tasks.steps import admit_cases, recover, send_pushes
@@ -101,7 +101,7 @@ async def test_an_expired_lease_cannot_write_an_intent(world):
     await world.run(admit_cases)
     token = uuid4()
     async with world.services.ledger.writing() as conn:
-        (row,) = await effects.lease(
+        (row,) = await leasing.lease(
             conn, channel="push", repeat=True, limit=5, token=token, seconds=0, business_now=NOW
         )
     async with world.services.ledger.writing() as conn:

@@ -1,4 +1,4 @@
-"""Four lifecycles, each one transition table: case, handover, effect, licence."""
+"""Five lifecycles, each one transition table: case, handover, effect, licence, breaker."""
 
 from collections.abc import Mapping
 from enum import StrEnum

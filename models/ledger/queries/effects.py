@@ -1,4 +1,4 @@
-"""The effect protocol in SQL: plan, lease, intend, record, give back.
+"""The effect protocol in SQL: plan, intend, record, give back; which go next is in ``leasing``.
 
 Every write after a lease says ``WHERE lease_token = mine``; a worker that slept past its lease
 changes nothing. The states each statement starts from come from the lifecycle's own table.
@@ -102,62 +102,6 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
     new = {row["own_id"] for row in written}
     await insert(conn, EffectBody, [row for row in rows if row.own_id in new], only=_BODY)
     return new
-
-
-async def lease(
-    conn: Conn,
-    *,
-    channel: str,
-    repeat: bool,
-    limit: int,
-    token: UUID,
-    seconds: float,
-    business_now: datetime,
-    case_ids: Sequence[UUID] | None = None,
-) -> list[dict[str, Any]]:
-    """Take the effects whose time has come, oldest first, for ``seconds`` of the database's clock.
-
-    ``repeat`` also takes those whose outcome is unknown: only for receivers that know our ids.
-    None is taken while another of its business key is unresolved. The try is counted here.
-    ``case_ids`` takes only those of these cases, whatever delay they are under.
-    """
-    cursor = await conn.execute(
-        """
-        WITH due AS (
-            SELECT e.own_id FROM effects e
-            WHERE e.channel = %(channel)s AND e.state = ANY(%(states)s)
-              AND (e.not_before <= clock_timestamp() OR %(cases)s::uuid[] IS NOT NULL)
-              AND e.send_after <= %(now)s
-              AND (%(cases)s::uuid[] IS NULL OR e.case_id = ANY(%(cases)s))
-              AND NOT EXISTS (
-                  SELECT FROM effects o WHERE o.channel = e.channel AND o.target = e.target
-                  AND o.business_key = e.business_key AND o.own_id <> e.own_id
-                  AND o.state IN ('leased', 'intent', 'unknown'))
-              AND (e.channel <> 'sms' OR NOT EXISTS (
-                  SELECT FROM effects o WHERE o.channel = 'sms' AND o.target = e.target
-                  AND o.own_id <> e.own_id AND o.state IN ('leased', 'intent', 'unknown')))
-            ORDER BY e.not_before, e.own_id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED)
-        UPDATE effects e SET state = 'leased', doubtful = e.doubtful OR e.state = 'unknown',
-            lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-            attempts = e.attempts + 1
-        FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
-        RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
-            e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
-            e.planned_at,
-            (SELECT d.name FROM cases c JOIN departments d ON d.code = c.approval_department
-             WHERE c.id = e.case_id) AS approval_department
-        """,
-        {
-            "channel": channel,
-            "states": _from(EffectEvent.LEASED, *([EffectEvent.LEASED_TO_REPEAT] if repeat else [])),
-            "limit": limit,
-            "token": token,
-            "seconds": seconds,
-            "now": business_now,
-            "cases": list(case_ids) if case_ids is not None else None,
-        },
-    )
-    return await cursor.fetchall()
 
 
 async def intend(conn: Conn, own_ids: Sequence[str], *, token: UUID, worker: str) -> set[str]:

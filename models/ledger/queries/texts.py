@@ -122,10 +122,24 @@ async def without_phone(conn: Conn, rows: Sequence[tuple[str, str, datetime]]) -
 
 
 async def unfold(conn: Conn, sms_own_ids: Sequence[str]) -> int:
-    """Give the news of held or refused texts back: it joins the liaison's next digest."""
+    """Give the news of held texts back: it joins the liaison's next digest.
+
+    Which text had carried it is remembered, for a late proof or a release.
+    """
     cursor = await conn.execute(
-        "UPDATE sms_news SET state = 'waiting', sms_own_id = NULL WHERE sms_own_id = ANY(%s)",
+        "UPDATE sms_news SET state = 'waiting', carried_by = sms_own_id, sms_own_id = NULL"
+        " WHERE sms_own_id = ANY(%s)",
         (list(sms_own_ids),),
+    )
+    return cursor.rowcount
+
+
+async def take_back(conn: Conn, sms_own_id: str) -> int:
+    """Give a text that goes once more the news back that it carried and that nobody was told since."""
+    cursor = await conn.execute(
+        "UPDATE sms_news SET state = 'folded', sms_own_id = carried_by, owner = NULL, due_at = NULL"
+        " WHERE carried_by = %s AND state <> 'folded'",
+        (sms_own_id,),
     )
     return cursor.rowcount
 
@@ -139,31 +153,61 @@ async def unfold_refused(conn: Conn) -> int:
     return cursor.rowcount
 
 
-async def report(conn: Conn, rows: Sequence[tuple[UUID, str, bytes, str]]) -> set[UUID]:
-    """Write receipts (inbox id, group, phone's keyed hash, status) at their texts; the ids that found one.
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A receipt as the ledger looks for its text: by their number, or by our reference where they told it."""
+
+    id: UUID
+    number: str
+    phone_index: bytes
+    status: str
+    reference: str = ""
+
+
+async def report(conn: Conn, rows: Sequence[Reported]) -> tuple[set[UUID], list[dict[str, Any]]]:
+    """Write receipts at their texts: the inbox ids that found one, and the late proofs among them.
 
     ``DELIVRD`` is delivered, all else is not. The first receipt of a text stands; a receipt also
-    proves that the gateway took a text of unknown outcome.
+    proves that the gateway took a text of unknown outcome. One that comes after the text was held is
+    a late proof (own_id, from_state, to_state, case_id, one for each case it told of): what it said and
+    nobody was told since counts as told, unless it is known not to have arrived.
     """
     if not rows:
-        return set()
+        return set(), []
     cursor = await conn.execute(
         """
-        WITH r AS (
-            SELECT r.id, r.status, t.own_id FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::text[])
-                r (id, number, phone, status)
-            JOIN effects e ON e.receipt_number = r.number AND e.channel = 'sms'
-            JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = r.phone),
-        first AS (SELECT DISTINCT ON (own_id) own_id, status FROM r ORDER BY own_id, status),
+        WITH given AS (
+            SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::text[])
+                g (id, number, phone, status, reference)),
+        r AS (
+            SELECT g.id, g.status, e.own_id, e.state FROM given g
+            JOIN effects e ON e.receipt_number = g.number AND e.channel = 'sms'
+            JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = g.phone
+            UNION
+            SELECT g.id, g.status, e.own_id, e.state FROM given g
+            JOIN sms_texts t ON t.reference = g.reference AND t.phone_index = g.phone
+            JOIN effects e ON e.own_id = t.own_id AND e.state NOT IN ('leased', 'intent')
+            WHERE g.reference <> ''),
+        first AS (SELECT DISTINCT ON (own_id) own_id, status, state FROM r ORDER BY own_id, status),
         noted AS (
             UPDATE sms_texts t SET report_status = f.status, report_at = clock_timestamp() FROM first f
             WHERE t.own_id = f.own_id AND t.report_status IS NULL),
         moved AS (
             UPDATE effects e SET state = CASE WHEN f.status = 'DELIVRD' THEN 'delivered'
                 ELSE 'undelivered' END
-            FROM first f WHERE e.own_id = f.own_id AND e.state IN ('accepted', 'unknown', 'held'))
-        SELECT id FROM r
+            FROM first f WHERE e.own_id = f.own_id AND (e.state IN ('accepted', 'unknown', 'held')
+                OR e.state = 'planned' AND e.confirmed_by IS NOT NULL)
+            RETURNING e.own_id, f.state AS from_state, e.state AS to_state),
+        told AS (
+            UPDATE sms_news n SET state = 'folded', sms_own_id = m.own_id, owner = NULL, due_at = NULL
+            FROM moved m WHERE n.carried_by = m.own_id AND n.state <> 'folded' AND m.to_state = 'delivered')
+        SELECT r.id, NULL AS own_id, NULL AS from_state, NULL AS to_state, NULL::uuid AS case_id FROM r
+        UNION ALL
+        SELECT DISTINCT NULL::uuid, m.own_id, m.from_state, m.to_state, n.case_id FROM moved m
+            LEFT JOIN sms_news n ON n.carried_by = m.own_id OR n.sms_own_id = m.own_id
+            WHERE m.from_state IN ('held', 'planned')
         """,
-        arrays(rows, 4),
+        arrays(((r.id, r.number, r.phone_index, r.status, r.reference) for r in rows), 5),
     )
-    return {row["id"] for row in await cursor.fetchall()}
+    found = await cursor.fetchall()
+    return {row["id"] for row in found if row["id"]}, [row for row in found if row["own_id"]]

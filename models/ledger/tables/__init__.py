@@ -2,11 +2,23 @@
 
 from sqlmodel import SQLModel
 
-from models.ledger.tables import city, credit, effects, guard, intake, life, operators, running, supervision
+from models.ledger.tables import (
+    breakers,
+    city,
+    credit,
+    effects,
+    guard,
+    intake,
+    life,
+    operators,
+    running,
+    supervision,
+)
 
 metadata = SQLModel.metadata
 
 __all__ = [
+    "breakers",
     "city",
     "credit",
     "effects",

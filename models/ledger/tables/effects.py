@@ -58,9 +58,11 @@ class Effect(SQLModel, table=True):
             unique=True,
             postgresql_where=text(f"channel = 'sms' AND state IN ({states(UNRESOLVED)})"),
         ),
+        # what is due is looked for target by target: a backlog of one hides no other
         Index(
             "ix_effects_due",
             "channel",
+            "target",
             "not_before",
             postgresql_where=text("state IN ('planned', 'unknown')"),
         ),
@@ -100,6 +102,7 @@ class Effect(SQLModel, table=True):
     confirmed_by: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    via: str | None = None
 
 
 class EffectBody(SQLModel, table=True):
@@ -126,6 +129,7 @@ class EffectAttempt(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
     outcome: str | None = None
     answer: str | None = None
+    via: str | None = None
 
 
 class SmsText(SQLModel, table=True):
@@ -157,6 +161,8 @@ class SmsNews(SQLModel, table=True):
         Index("ix_sms_news_waiting", "section_id", postgresql_where=text("state <> 'folded'")),
         Index("ix_sms_news_case", "case_id"),
         Index("ix_sms_news_text", "sms_own_id"),
+        # a late proof of a held text, or its release, takes back what it carried
+        Index("ix_sms_news_carried", "carried_by", postgresql_where=text("carried_by IS NOT NULL")),
     )
 
     push_own_id: str = Field(primary_key=True, foreign_key="effects.own_id")
@@ -171,3 +177,4 @@ class SmsNews(SQLModel, table=True):
     owner: str | None = None
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
     business_at: datetime = Field(sa_type=Timestamp)
+    carried_by: str | None = None

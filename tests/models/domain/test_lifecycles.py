@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.domain.diagram import lifecycle_page, lifecycles, state_diagram
 from models.domain.errors import ForbiddenMove
-from models.domain.lifecycles import after, case, effect, handover, licence
+from models.domain.lifecycles import after, breaker, case, effect, handover, licence
 
 PAGE = Path(__file__).parents[3] / "docs" / "lifecycle.md"
 
@@ -54,6 +54,14 @@ ALL = {
         licence.CHINESE,
         licence.LicenceState.VALID,
         frozenset({"revoked", "withdrawn", "cancelled"}),
+    ),
+    "breaker": Case(
+        breaker.BreakerState,
+        breaker.BreakerEvent,
+        breaker.TRANSITIONS,
+        breaker.CHINESE,
+        breaker.BreakerState.CLOSED,
+        frozenset(),
     ),
 }
 PAIRS = [
