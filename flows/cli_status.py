@@ -68,7 +68,10 @@ def lines(told: "Status") -> Iterator[str]:
         yield from _findings(name, group)
     for feed in told.feeds:
         yield f"数据源    {SYSTEMS.get(feed.source, feed.source)} {feed.name}：{ago(feed.age_s)}前读到最新"
-    yield f"镜像      落后 {told.mirror_behind} 件，最久 {ago(told.mirror_lag_s)}"
+    yield (
+        f"镜像      状态落后 {told.mirror_behind} 件，最久 {ago(told.mirror_lag_s)}；"
+        f"经过落后 {told.mirror_lines_behind} 件，最久 {ago(told.mirror_lines_lag_s)}"
+    )
     if told.provisional_years:
         years = "、".join(str(year) for year in told.provisional_years)
         yield f"注意      {years} 年的节假日安排尚未公布或录入，工作日按周一至周五暂算"

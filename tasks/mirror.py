@@ -5,7 +5,7 @@ now stays to be shown, and what somebody deletes, cancels or retries over there 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,16 +14,20 @@ from typing import Any
 from uuid import UUID
 
 from adapters.prefect_api.client import CREATE_LIMIT, MOVE_LIMIT, PrefectApi
-from adapters.prefect_api.values import NewRun, PrefectSaidNo, State, StateType
+from adapters.prefect_api.values import RUNS_KEPT, NewRun, PrefectSaidNo, State, StateType
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
 from models.ledger.connection import Ledger
 from models.ledger.queries import mirror, showing
-from models.ledger.queries.showing import Shown
+from models.ledger.queries.showing import Lag, Shown
+from tasks.run_words import failure_of
 
 MIRROR_TAG = "镜像"
 """Marks runs that no engine executes: who looks for runs that hang leaves them alone."""
 
-_KEY = "case:"
+KEY = "case:"
+"""What the key of a case's run begins with; the case's id follows."""
+
+_QUIET_S = 2.0
 _AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
 
 
@@ -31,7 +35,8 @@ _AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
 class Mirrored:
     """What one pass did. ``behind`` cases still wait, the longest for ``lag_s`` seconds.
 
-    ``reachable`` is False when Prefect did not answer as it should; then the rest waits.
+    ``reachable`` is False when Prefect did not answer as it should; then the rest waits. ``hurried``:
+    the ledger's work goes first. ``lines`` of timelines were written, ``lines_behind`` pages lack some.
     """
 
     created: int
@@ -39,21 +44,32 @@ class Mirrored:
     behind: int
     lag_s: float
     reachable: bool
+    lines: int = 0
+    lines_behind: int = 0
+    hurried: bool = False
+
+    @classmethod
+    def waiting(cls, lag: Lag) -> "Mirrored":
+        """Nothing was done, for it is another's turn."""
+        return cls(0, 0, lag.cases, lag.seconds, reachable=True, lines_behind=lag.lines_cases)
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
+    """A case, what its run should show, and what it was last shown."""
+
     case_id: UUID
     case_no: str
     name: str
     tags: tuple[str, ...]
     wanted: State
-    shown: str | None
+    shown: tuple[str | None, str | None]
     flow_run_id: UUID | None
-    dirty_since: datetime
+    dirty_since: datetime | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "_Due":
+    def of(cls, row: Mapping[str, Any]) -> "Due":
+        """Out of a row of ``queries.mirror.dirty``."""
         kind: StateType = row["wanted_type"]
         tags = (row["item_name"], row["department"], row["region"], MIRROR_TAG)
         return cls(
@@ -61,30 +77,38 @@ class _Due:
             row["case_no"],
             f"{row['case_no']} · {row['item_name']}",
             tuple(tag for tag in tags if tag),
-            State(kind, row["wanted_name"]),
-            row["shown"],
+            State(kind, row["wanted_name"], failure_of(row)),
+            (row["shown"], row["message"]),
             row["flow_run_id"],
             row["dirty_since"],
         )
 
     @property
+    def is_shown(self) -> bool:
+        """Whether its run says so already, as far as we remember."""
+        return self.shown == (self.wanted.name, self.wanted.message)
+
+    @property
     def key(self) -> str:
-        return f"{_KEY}{self.case_id}"
+        """What the run is made and found again with."""
+        return f"{KEY}{self.case_id}"
 
     def new_run(self) -> NewRun:
+        """The run to write where there is none."""
         return NewRun(self.key, self.name, self.wanted, {"case_no": self.case_no}, self.tags)
 
 
 async def mirror_cases(
-    ledger: Ledger, prefect: PrefectApi, *, deployment_id: UUID, limit: int = 500
+    ledger: Ledger, prefect: PrefectApi, *, deployment_id: UUID, limit: int = 500, hurried: bool = False
 ) -> Mirrored:
     """Shows up to ``limit`` cases that have moved, the longest waiting first.
 
     Safe to repeat and to run beside itself: a run is found again by its case's key, and a case that
-    moves meanwhile stays to be shown.
+    moves meanwhile stays to be shown. ``hurried`` leaves those that have moved a moment ago: they will
+    move again.
     """
     async with ledger.reading() as conn:
-        due = [_Due.of(row) for row in await mirror.dirty(conn, limit)]
+        due = [Due.of(row) for row in await mirror.dirty(conn, limit, quiet_s=_QUIET_S if hurried else 0)]
     work = _Pass(ledger, prefect, deployment_id)
     reachable = False
     with suppress(*_AWAY):
@@ -93,29 +117,16 @@ async def mirror_cases(
         reachable = True
     async with ledger.reading() as conn:
         lag = await showing.lag(conn)
-    return Mirrored(work.created, work.moved, lag.cases, lag.seconds, reachable)
-
-
-async def restore_strayed(
-    ledger: Ledger, prefect: PrefectApi, *, deployment_id: UUID, names: Collection[str]
-) -> int:
-    """Marks cases whose run shows none of the ``names`` we give, and where no engine is at work.
-
-    That is what a Cancel, or a Retry that has ended, leaves behind. The next pass draws them again;
-    the number of cases marked.
-    """
-    strayed = await prefect.strayed_runs(deployment_id, shown=names)
-    found = [UUID(run.key.removeprefix(_KEY)) for run in strayed if run.key and run.key.startswith(_KEY)]
-    if not found:
-        return 0
-    async with ledger.writing() as conn:
-        return await showing.show_again(conn, found)
+    return Mirrored(work.created, work.moved, lag.cases, lag.seconds, reachable, lines_behind=lag.lines_cases)
 
 
 async def redraw_all(ledger: Ledger) -> int:
-    """Marks every case to be shown anew, whatever the mirror remembers; how many they are."""
+    """Marks every case to be shown anew, whatever the mirror remembers; how many they are.
+
+    Those that were over before Prefect's server let their runs go are left.
+    """
     async with ledger.writing() as conn:
-        return await showing.show_all_again(conn)
+        return await showing.show_all_again(conn, closed_days=RUNS_KEPT.days)
 
 
 @dataclass
@@ -128,33 +139,33 @@ class _Pass:
     created: int = field(default=0)
     moved: int = field(default=0)
 
-    async def create(self, due: Sequence[_Due]) -> None:
+    async def create(self, due: Sequence[Due]) -> None:
         for part in _parts(due, CREATE_LIMIT):
             made = await self.prefect.create_runs(self.deployment_id, [one.new_run() for one in part])
             states = await self.prefect.run_states(made.values())
-            fresh: list[tuple[_Due, UUID]] = []
+            fresh: list[tuple[Due, UUID]] = []
             for one in part:
                 run = states.get(made[one.key]) if one.key in made else None
                 if run is None:
                     continue  # not written; it stays to be shown
-                if run.state is not None and run.state.name == one.wanted.name:
+                if run.state == one.wanted:
                     fresh.append((one, run.flow_run_id))
                 elif await self.prefect.move_runs([run.flow_run_id], one.wanted):
                     fresh.append((one, run.flow_run_id))  # it was there: our memory of it was lost
             await self._note(fresh)
             self.created += len(fresh)
 
-    async def move(self, due: Sequence[_Due]) -> None:
-        await self._note([(one, one.flow_run_id) for one in due if one.shown == one.wanted.name])
-        groups: dict[State, list[_Due]] = defaultdict(list)
+    async def move(self, due: Sequence[Due]) -> None:
+        await self._note([(one, one.flow_run_id) for one in due if one.is_shown])
+        groups: dict[State, list[Due]] = defaultdict(list)
         for one in due:
-            if one.shown != one.wanted.name:
+            if not one.is_shown:
                 groups[one.wanted].append(one)
         for state, group in groups.items():
             for part in _parts(group, MOVE_LIMIT):
                 await self._move_part(state, part)
 
-    async def _move_part(self, state: State, part: Sequence[_Due]) -> None:
+    async def _move_part(self, state: State, part: Sequence[Due]) -> None:
         by_run = {one.flow_run_id: one for one in part if one.flow_run_id is not None}
         moved = await self.prefect.move_runs(by_run, state)
         await self._note([(by_run[run], run) for run in moved])
@@ -169,14 +180,18 @@ class _Pass:
                 await showing.forget_runs(conn, [one.case_id for one in gone])
             await self.create(gone)
 
-    async def _note(self, shown: Sequence[tuple[_Due, UUID | None]]) -> None:
-        rows = [Shown(one.case_id, run, one.wanted.name, one.dirty_since) for one, run in shown if run]
+    async def _note(self, shown: Sequence[tuple[Due, UUID | None]]) -> None:
+        rows = [
+            Shown(one.case_id, run, one.wanted.name, one.wanted.message, one.dirty_since)
+            for one, run in shown
+            if run
+        ]
         if rows:
             async with self.ledger.writing() as conn:
                 await showing.mark_shown(conn, rows)
 
 
-def _parts(values: Sequence[_Due], size: int) -> Iterator[list[_Due]]:
+def _parts(values: Sequence[Due], size: int) -> Iterator[list[Due]]:
     rest = iter(values)
     while part := list(islice(rest, size)):
         yield part

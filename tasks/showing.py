@@ -2,22 +2,47 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from uuid import UUID
+
+import structlog
 
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import PrefectSaidNo
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
-from models.ledger.connection import LedgerUnavailable
-from models.ledger.queries.mirror import STATE_NAMES
+from models.ledger.connection import LedgerSaidNo, LedgerUnavailable
+from models.ledger.queries import showing
+from models.ledger.queries.showing import Effort
 from tasks.composition import Services
-from tasks.mirror import Mirrored, mirror_cases, restore_strayed
+from tasks.mirror import Mirrored, mirror_cases
+from tasks.mirror_audit import Auditor
+from tasks.mirror_lines import tell_timelines
+
+log = structlog.get_logger(__name__)
 
 CASE_DEPLOYMENT = "case-lifecycle"
-_AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
+AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
+"""What Prefect's API may raise: the picture waits then, and nothing else does."""
+
 _BATCH = 500
-_LOOK_S = 10.0
-"""Seconds between two looks for runs that show something else than the ledger."""
+_LINES_FOR = 100
+_LINES_S = 2.0
+"""Seconds a pass writes timelines before it looks at states again."""
+_TURN_S = 20.0
+_LEDGER_BEHIND = 200
+"""So many records or effects that wait for their turn: then the work goes first."""
+_SHARE = 4.0
+"""While the work goes first, a pass rests so many times as long as it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Seconds between passes at rest, and between two looks for what somebody has changed over there."""
+
+    rest_s: float = 1.0
+    look_s: float = 10.0
 
 
 class Mirroring:
@@ -26,46 +51,95 @@ class Mirroring:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._ledger = services.ledger
+        self._worker = services.worker
         self._url = settings.prefect_api_url
         self._auth = settings.prefect_api_auth.get_secret_value() if settings.prefect_api_auth else None
-        self._deployment: UUID | None = None
+        self._auditor = Auditor(services.ledger)
 
     async def show(self) -> Mirrored | None:
-        """One pass over the cases that have moved; None where no Prefect or no deployment is there."""
-        if self._url is None:
-            return None
-        async with PrefectApi(self._url, auth=self._auth) as prefect:
-            with suppress(*_AWAY):
-                if self._deployment is None:
-                    self._deployment = await prefect.deployment_id(CASE_DEPLOYMENT)
-                if self._deployment is not None:
-                    return await mirror_cases(
-                        self._ledger, prefect, deployment_id=self._deployment, limit=_BATCH
-                    )
-        return None
+        """One pass over the cases that have moved; None where no Prefect or no deployment is there.
+
+        While another process has the turn nothing is done, and what waits is said.
+        """
+        async with self._prefect() as found:
+            if found is None:
+                return None
+            prefect, deployment = found
+            async with self._ledger.writing() as conn:
+                ours = await showing.take_turn(conn, self._worker, seconds=_TURN_S)
+                waiting = await showing.work_waiting(conn, _LEDGER_BEHIND)
+            if not ours:
+                async with self._ledger.reading() as conn:
+                    return Mirrored.waiting(await showing.lag(conn))
+            hurried = waiting >= _LEDGER_BEHIND
+            done = await mirror_cases(
+                self._ledger, prefect, deployment_id=deployment, limit=_BATCH, hurried=hurried
+            )
+            lines = 0 if hurried or done.behind >= _BATCH else await self._tell(prefect)
+            await self._count(Effort(done.created, done.moved, lines, prefect.calls.total()))
+            return replace(done, lines=lines, hurried=hurried)
 
     async def restore(self) -> int:
-        """Mark the cases whose run shows what we did not say (a Cancel, a Retry that ended)."""
-        if self._url is None or self._deployment is None:
-            return 0
-        async with PrefectApi(self._url, auth=self._auth) as prefect:
-            with suppress(*_AWAY):
-                return await restore_strayed(
-                    self._ledger, prefect, deployment_id=self._deployment, names=STATE_NAMES
-                )
+        """Look for runs that show what we did not say, or are gone; how many cases are drawn again."""
+        async with self._prefect() as found:
+            if found is None:
+                return 0
+            prefect, deployment = found
+            async with self._ledger.writing() as conn:
+                if not await showing.take_turn(conn, self._worker, seconds=_TURN_S):
+                    return 0
+            with suppress(*AWAY):
+                strayed = await self._auditor.look(prefect, deployment)
+                await self._count(Effort(calls=prefect.calls.total()))
+                if strayed:
+                    log.warning("mirror.strayed", cases=strayed)
+                return strayed
         return 0
 
-    async def keep_showing(self, stop: asyncio.Event, *, rest_s: float = 1.0) -> None:
+    async def keep_showing(self, stop: asyncio.Event, *, rhythm: Rhythm = Rhythm()) -> None:
         """Pass after pass until told to stop; a Prefect or ledger that is away is asked again."""
         looked = 0.0
         while not stop.is_set():
-            shown = None
-            with suppress(LedgerUnavailable):
-                if time.monotonic() - looked > _LOOK_S:
-                    looked = time.monotonic()
+            shown, begun = None, time.monotonic()
+            with suppress(LedgerUnavailable, LedgerSaidNo):
+                if begun - looked > rhythm.look_s:
+                    looked = begun
                     await self.restore()
+                    begun = time.monotonic()
                 shown = await self.show()
-            if shown is not None and shown.behind and shown.reachable:
-                continue
+            rest = rhythm.rest_s
+            if shown is not None and shown.hurried:
+                rest = max(rest, _SHARE * (time.monotonic() - begun))
+            elif shown is not None and shown.reachable and (shown.created or shown.moved) and shown.behind:
+                rest = 0.0
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), rest_s)
+                await asyncio.wait_for(stop.wait(), max(rest, 0.001))
+        with suppress(LedgerUnavailable, LedgerSaidNo):
+            async with self._ledger.writing() as conn:
+                await showing.give_turn_back(conn, self._worker)
+
+    @asynccontextmanager
+    async def _prefect(self) -> AsyncIterator[tuple[PrefectApi, UUID] | None]:
+        """Prefect and the deployment's id, asked each time: a database made anew has other ids."""
+        if self._url is None:
+            yield None
+            return
+        async with PrefectApi(self._url, auth=self._auth) as prefect:
+            deployment: UUID | None = None
+            with suppress(*AWAY):
+                deployment = await prefect.deployment_id(CASE_DEPLOYMENT)
+            yield (prefect, deployment) if deployment is not None else None
+
+    async def _tell(self, prefect: PrefectApi) -> int:
+        begun, lines = time.monotonic(), 0
+        with suppress(*AWAY):
+            while time.monotonic() - begun < _LINES_S:
+                told = await tell_timelines(self._ledger, prefect, limit=_LINES_FOR)
+                lines += told.lines
+                if told.cases < _LINES_FOR:
+                    break
+        return lines
+
+    async def _count(self, effort: Effort) -> None:
+        async with self._ledger.writing() as conn:
+            await showing.add_effort(conn, effort)

@@ -20,7 +20,7 @@ async def read_status(ledger: Ledger, calendar: Calendar) -> Status:
         now = await clock.business_now(conn)
         cases, handovers, effects = await _states(conn)
         stopped = await standing.stopped_counts(conn)
-        lag = await showing.lag(conn)
+        lag, effort = await showing.lag(conn), await showing.effort(conn)
         day = business_day(now)
         return Status(
             clock=await _clock(conn, now),
@@ -38,6 +38,12 @@ async def read_status(ledger: Ledger, calendar: Calendar) -> Status:
             feeds=await _feeds(conn),
             mirror_behind=lag.cases,
             mirror_lag_s=lag.seconds,
+            mirror_lines_behind=lag.lines_cases,
+            mirror_lines_lag_s=lag.lines_seconds,
+            mirror_runs_made=effort.created,
+            mirror_runs_moved=effort.moved,
+            mirror_lines_written=effort.lines,
+            mirror_api_calls=effort.calls,
             provisional_years=tuple(
                 year for year in (day.year, day.year + 1) if calendar.is_provisional(year)
             ),

@@ -69,7 +69,11 @@ class FeedRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything at one moment. Counts by state; effects by channel, then state."""
+    """Everything at one moment. Counts by state; effects by channel, then state.
+
+    ``mirror_behind`` cases wait to be shown in Prefect, ``mirror_lines_behind`` for lines of their timeline;
+    what showing has cost is counted since the ledger began.
+    """
 
     clock: BusinessClock
     cases: dict[str, int]
@@ -86,6 +90,12 @@ class Status:
     feeds: tuple[FeedRead, ...]
     mirror_behind: int
     mirror_lag_s: float
+    mirror_lines_behind: int
+    mirror_lines_lag_s: float
+    mirror_runs_made: int
+    mirror_runs_moved: int
+    mirror_lines_written: int
+    mirror_api_calls: int
     provisional_years: tuple[int, ...]
     overdue: dict[str, int]
 

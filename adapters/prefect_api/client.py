@@ -1,5 +1,6 @@
 """Prefect's REST routes that write many runs at once, as its server 3.8.8 has them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -13,7 +14,7 @@ from adapters.prefect_api.wire import PrefectWire
 CREATE_LIMIT = 100
 MOVE_LIMIT = 50
 READ_LIMIT = 200
-_LOG_LIMIT = 500
+LOG_LIMIT = 500
 _CONFLICT = 409
 _JOB_TEMPLATE = {"job_configuration": {"stream_output": True}, "variables": {"type": "object"}}
 
@@ -30,6 +31,11 @@ class PrefectApi:
 
     def __init__(self, api_url: str, *, auth: str | None = None) -> None:
         self._wire = PrefectWire(api_url, auth=auth)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each route was called so far, by ``METHOD /path`` without ids."""
+        return self._wire.calls
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,6 +132,19 @@ class PrefectApi:
         body = {"flow_runs": chosen, "limit": limit, "sort": "END_TIME_DESC"}
         return tuple(_run_state(row) for row in await self._wire.post("/flow_runs/filter", body))
 
+    async def runs_in(
+        self, deployment_id: UUID, *, state_type: str, names: Collection[str], limit: int = READ_LIMIT
+    ) -> tuple[RunState, ...]:
+        """Runs of the deployment whose state is of this type and of one of these names."""
+        state = {"type": {"any_": [state_type]}, "name": {"any_": list(names)}}
+        chosen = {"deployment_id": {"any_": [str(deployment_id)]}, "state": state}
+        body = {"flow_runs": chosen, "limit": limit}
+        return tuple(_run_state(row) for row in await self._wire.post("/flow_runs/filter", body))
+
+    async def rename_run(self, flow_run_id: UUID, *, name: str, tags: Sequence[str]) -> None:
+        """The run has this name and these tags; its state stays."""
+        await self._wire.patch(f"/flow_runs/{flow_run_id}", {"name": name, "tags": list(tags)})
+
     async def count_runs(self, deployment_id: UUID, *, state_names: Collection[str] = ()) -> int:
         """How many runs the deployment has, in states of these names, or in any."""
         chosen: dict[str, Any] = {"deployment_id": {"any_": [str(deployment_id)]}}
@@ -140,8 +159,22 @@ class PrefectApi:
 
     async def write_logs(self, lines: Sequence[LogLine]) -> None:
         """Adds the lines to their runs' log pages; said twice, they are there twice."""
-        for part in _parts(lines, _LOG_LIMIT):
+        for part in _parts(lines, LOG_LIMIT):
             await self._wire.post("/logs/", [_log(line) for line in part])
+
+    async def loggers_of(self, flow_run_ids: Iterable[UUID]) -> list[tuple[UUID, str]]:
+        """Each line of these runs' log pages, by its run and its logger's name."""
+        found: list[tuple[UUID, str]] = []
+        for part in _parts(flow_run_ids, MOVE_LIMIT):
+            chosen = {"flow_run_id": {"any_": [str(one) for one in part]}}
+            page: list[dict[str, Any]] | None = None
+            offset = 0
+            while page is None or len(page) == READ_LIMIT:
+                body = {"logs": chosen, "limit": READ_LIMIT, "offset": offset, "sort": "TIMESTAMP_ASC"}
+                page = await self._wire.post("/logs/filter", body)
+                found += [(UUID(row["flow_run_id"]), row["name"]) for row in page or ()]
+                offset += READ_LIMIT
+        return found
 
     async def create_artifact(
         self, key: str, *, kind: str, data: str, description: str, flow_run_id: UUID | None = None
@@ -192,4 +225,5 @@ def _run_state(row: Mapping[str, Any]) -> RunState:
     state = row.get("state")
     since = datetime.fromisoformat(state["timestamp"]) if state else None
     shown = State(state["type"], state["name"], state.get("message")) if state else None
-    return RunState(UUID(row["id"]), row["name"], shown, since, row.get("idempotency_key"))
+    tags = frozenset(row.get("tags") or ())
+    return RunState(UUID(row["id"]), row["name"], shown, since, row.get("idempotency_key"), tags)

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from models.domain.errors import ShenguanError
 
 StateType = Literal["RUNNING", "FAILED", "COMPLETED", "CANCELLED", "PENDING", "SCHEDULED"]
+
+RUNS_KEPT = timedelta(days=90)
+"""How long our server keeps runs that have ended; what is over longer is not drawn again."""
 
 ENGINE_STATES = (
     "Scheduled",
@@ -57,6 +60,7 @@ class RunState:
     state: State | None
     since: datetime | None
     key: str | None
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,7 @@ _MOST_BYTES = 32 * 1024 * 1024
 _KEPT_S = 2.0
 _NO_CSRF = 422  # what the token's route answers where the protection is off
 _BAD_TOKEN = 403
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 class PrefectWire:
@@ -27,6 +30,7 @@ class PrefectWire:
         self._transport = Transport(api_url, target="prefect", connections=connections, kept_s=_KEPT_S)
         self._client = str(uuid4())
         self._token: str | None = None
+        self.calls: Counter[str] = Counter()
         self._headers = {"content-type": "application/json", "accept": "application/json"}
         if auth:
             self._headers["authorization"] = "Basic " + base64.b64encode(auth.encode()).decode()
@@ -65,6 +69,7 @@ class PrefectWire:
         self._token = _content("GET", "/csrf-token", answer)["token"]
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Answer:
+        self.calls[f"{method} {_ID.sub('{id}', path.partition('?')[0])}"] += 1
         headers = dict(self._headers)
         if self._token:
             headers |= {"prefect-csrf-token": self._token, "prefect-csrf-client": self._client}

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.prefect_api.values import RUNS_KEPT
 from adapters.stack.processes import Program, Supervisor
 from adapters.stack.ready import answers
 from adapters.stack.secrets import kept_secret
@@ -27,11 +28,11 @@ _QUIET = {
     "PREFECT_CLI_PROMPT": "false",
 }
 
-# Events go after a week, finished runs after ninety days, and what hung on them with them.
+# Events go after a week, finished runs after RUNS_KEPT, and what hung on them with them.
 _RETENTION = {
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(RUNS_KEPT.total_seconds())),
 }
 
 # The defaults write and schedule one row at a time; a sweep a minute needs no hundred runs ahead.

@@ -159,8 +159,11 @@ async def begin(
 
 
 async def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
-    """Add lines to the timeline, and let the mirror know which cases to show again."""
-    await insert(conn, History, rows)
+    """Add lines to the timeline, and let the mirror know which cases to show again.
+
+    A case's mirror row is locked before its lines get their numbers: in one case's history a higher
+    number never becomes visible before a lower one.
+    """
     cases = sorted({row.case_id for row in rows if row.case_id is not None})
     if cases:
         await conn.execute(
@@ -170,6 +173,7 @@ async def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
             " WHERE mirror.dirty_since IS DISTINCT FROM EXCLUDED.dirty_since",
             (cases,),
         )
+    await insert(conn, History, rows)
 
 
 async def _update(

@@ -10,7 +10,8 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import State
 from models.ledger.queries import mirror as queries
 from tasks import mirror
-from tasks.mirror import MIRROR_TAG, mirror_cases, redraw_all, restore_strayed
+from tasks.mirror import MIRROR_TAG, mirror_cases, redraw_all
+from tasks.mirror_audit import Auditor
 
 pytestmark = pytest.mark.stack
 
@@ -106,8 +107,8 @@ async def test_what_moves_while_it_is_shown_stays_to_be_shown(
     cases = await new_cases(ledger, 1)
     read = queries.dirty
 
-    async def read_then_moved(conn, limit):
-        rows = await read(conn, limit)
+    async def read_then_moved(conn, limit, **how):
+        rows = await read(conn, limit, **how)
         await settle(ledger, cases)
         return rows
 
@@ -140,7 +141,7 @@ async def test_a_cancelled_run_shows_the_ledger_again_and_one_at_work_is_left_al
     runs = await runs_of(ledger, cases)
     await prefect.move_runs([runs[cancelled]], State("CANCELLED", "Cancelled"))
     await prefect.retry_run(runs[retried])
-    assert await restore_strayed(ledger, prefect, deployment_id=deployment, names=queries.STATE_NAMES) >= 1
+    assert await Auditor(ledger).look_for_strayed(prefect, deployment) >= 1
     await settle(ledger, [retried])
     done = await mirror_cases(ledger, prefect, deployment_id=deployment)
     assert done.behind == 1, "the one that waits for a worker"
@@ -171,4 +172,4 @@ async def test_without_prefect_everything_waits(ledger) -> None:
     cases = await new_cases(ledger, 2)
     async with PrefectApi("http://127.0.0.1:9/api") as nobody:
         done = await mirror_cases(ledger, nobody, deployment_id=uuid4())
-    assert replace(done, lag_s=0.0) == mirror.Mirrored(0, 0, len(cases), 0.0, reachable=False)
+    assert replace(done, lag_s=0.0, lines_behind=0) == mirror.Mirrored(0, 0, len(cases), 0.0, reachable=False)
