@@ -90,6 +90,19 @@ class Settings(BaseSettings):
         "密封密钥文件（权限 0600）", "File of the sealing keys, readable by its owner only."
     )
     seal_algorithm: SealAlgorithm = _said("密封算法", "Algorithm of new sealing keys.", "aes-256-gcm")
+    evidence_key_file: Annotated[Path, AfterValidator(key_file)] | None = _said(
+        "留痕签名密钥文件（权限 0600）；不设则本进程不封存留痕",
+        "File of the key that signs evidence heads; unset where this process does not seal.",
+        None,
+    )
+    evidence_dir: Path | None = _said(
+        "留痕签名头所在目录（不设则为运行数据目录下的 evidence）",
+        "Where signed evidence heads lie, outside the database; below var_dir when unset.",
+        None,
+    )
+    evidence_every_s: Annotated[float, Field(ge=0, le=3600)] = _said(
+        "留痕封存的间隔（秒）", "How often evidence is sealed and a head signed.", 10.0
+    )
 
     platform_url: BaseUrl = _said("市级平台接口地址", "Base address of the city platform.")
     platform_key_id: str = _said("市级平台密钥编号", "Key id the platform knows us by.", min_length=1)
@@ -189,6 +202,11 @@ class Settings(BaseSettings):
     def journal_folder(self) -> Path:
         """Below which the journal of each ledger lies."""
         return self.journal_dir or self.var_dir / "journal"
+
+    @property
+    def evidence_folder(self) -> Path:
+        """Where the signed heads of the evidence lie."""
+        return self.evidence_dir or self.var_dir / "evidence"
 
     @property
     def platform(self) -> Signed:

@@ -19,3 +19,4 @@ async def sweep() -> None:
         for part in (sync_platform, push, claim, feedback, credit):
             await part.fn()
         await steps.settle()
+        await steps.seal_evidence()

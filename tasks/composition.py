@@ -23,10 +23,13 @@ from config.city import City, load_city
 from config.logging import configure_logging
 from config.settings import Settings, Signed, load_settings
 from models.domain.workdays import Calendar
+from models.evidence.folder import EvidenceFolder
+from models.evidence.signing import Signer
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
 from tasks.guarding import SenderGuard
+from tasks.sealer import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Services:
     platform: Platform
     credit: Credit
     sms: SmsGateway
+    sealer: Sealer
     worker: str
     guard: SenderGuard
 
@@ -99,6 +103,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             PlatformClient(platform),
             CreditClient(credit),
             sms,
+            _sealer(settings, ledger, calendar),
             f"{socket.gethostname()}:{os.getpid()}",
             guard,
         )
@@ -114,6 +119,12 @@ def current() -> Services:
     services = _current.get()
     assert services is not None, "a step runs inside open_services()"
     return services
+
+
+def _sealer(settings: Settings, ledger: Ledger, calendar: Calendar) -> Sealer:
+    signer = Signer.load(settings.evidence_key_file) if settings.evidence_key_file else None
+    folder = EvidenceFolder(settings.evidence_folder)
+    return Sealer(ledger, calendar, folder, signer, every_s=settings.evidence_every_s)
 
 
 def _exchange(settings: Settings, signed: Signed, target: str) -> Exchange:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,10 +43,11 @@ _RECOVER_PATIENCE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """An effect in our hands: its row and the exact bytes it carries."""
+    """An effect in our hands: its row, the exact bytes it carries, and the commitment to them."""
 
     row: dict[str, Any]
     body: bytes = field(repr=False)
+    commitment: bytes = field(repr=False)
 
     @property
     def own_id(self) -> str:
@@ -163,7 +165,8 @@ def _open_bodies(sealing: Sealing, rows: Sequence[dict[str, Any]]) -> tuple[list
         except SealBroken:
             broken.append(row["own_id"])
         else:
-            leased.append(Leased(row, body))
+            committed = sealing.commitment(BODY_FIELD, row["own_id"], body)
+            leased.append(Leased(row, body, committed))
     return leased, broken
 
 
@@ -211,7 +214,8 @@ async def _wave(
     sent: Sent,
 ) -> None:
     async with ledger.writing() as conn:
-        ours = await effects.intend(conn, [each.own_id for each in wave], token=token, worker=worker)
+        bodies = [(each.own_id, each.commitment, sha256(each.row["body_sealed"]).digest()) for each in wave]
+        ours = await effects.intend(conn, bodies, token=token, worker=worker)
         mine = [each for each in wave if each.own_id in ours]
         if not mine:
             return

@@ -42,6 +42,7 @@ async def drain(services: Services, *, timeout_s: float) -> Drained:
         busy = due or any(worked(counts) for counts in did.values())
         quiet = 0 if busy else quiet + 1
         await asyncio.sleep(_PAUSE_S)
+    await services.sealer.seal(now=True)
     return Drained(rounds, round(time.monotonic() - begun, 2), due, stopped)
 
 
@@ -53,5 +54,5 @@ async def run_drain(*, timeout_s: float) -> Drained:
 
 def worked(counts: steps.Counts) -> bool:
     """Whether a step found something to do. What failed has its turn again, after a rest."""
-    idle = {"seen", "repeated", "secret", "away", "failed", "unreadable", "withheld"}
+    idle = {"seen", "repeated", "secret", "away", "failed", "unreadable", "withheld", "sealed"}
     return any(count for name, count in counts.items() if name not in idle)

@@ -1,7 +1,7 @@
 """The lines of a department's file on their way into the inbox: a record, or bytes for a person."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from adapters.values import RawItem
 from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
 from models.ledger.queries import importing, inbox
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.sealing import Sealing
 from tasks.in_front import Problem, in_front_of_a_person
-from tasks.intake import CASES, FEEDBACK, RAW_FIELD, Arrival, Feed, inbox_row, keep
+from tasks.intake import CASES, FEEDBACK, Arrival, Feed, inbox_row, keep, sealed_rows
 
 BATCH = 1000
 _READERS = {"case": read_cases, "feedback": read_feedback}
@@ -128,11 +128,7 @@ async def _put_in_front(
     async with ledger.writing() as conn:
         known = await inbox.known(conn, list(rows))
         fresh = [(line, row) for line, row in rows.values() if row.id not in known]
-        envelopes = sealing.seal_many(Sealed(RAW_FIELD, row.id, line.arrival.item.raw) for line, row in fresh)
-        new = await inbox.add(
-            conn,
-            [replace(row, raw_sealed=sealed) for (_, row), sealed in zip(fresh, envelopes, strict=True)],
-        )
+        new = await inbox.add(conn, sealed_rows(sealing, [(line.arrival, row) for line, row in fresh]))
         problems = [
             Problem(
                 {

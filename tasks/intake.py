@@ -5,7 +5,7 @@ read a second time from an older place, so that a record which slipped behind th
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -150,11 +150,7 @@ async def keep(
     async with ledger.writing() as conn:
         known = await inbox.known(conn, [row.id for _, row in rows.values()])
         fresh = [(arrival, row) for arrival, row in rows.values() if row.id not in known]
-        envelopes = sealing.seal_many(Sealed(RAW_FIELD, row.id, arrival.item.raw) for arrival, row in fresh)
-        new = await inbox.add(
-            conn,
-            [_sealed(row, envelope) for (_, row), envelope in zip(fresh, envelopes, strict=True)],
-        )
+        new = await inbox.add(conn, sealed_rows(sealing, fresh))
         await inbox.count_secret(conn, [sealing.index("secret_case", _key(feed, item)) for item in secret])
         if cursor is not None:
             await watermarks.move(conn, feed.source, feed.name, cursor, repeats=len(open_ones) - len(new))
@@ -207,12 +203,20 @@ def inbox_row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
         record_version=version if type(version) is int and 0 < version < 2**31 else None,
         sha256=digest,
         raw_sealed=b"",
+        commitment=b"",
         line_no=arrival.line_no,
         business_date=arrival.business_date,
     )
 
 
-def _sealed(row: inbox.NewInbox, envelope: bytes) -> inbox.NewInbox:
-    return inbox.NewInbox(
-        **{name: getattr(row, name) for name in row.__slots__ if name != "raw_sealed"}, raw_sealed=envelope
-    )
+def sealed_rows(sealing: Sealing, fresh: Sequence[tuple[Arrival, inbox.NewInbox]]) -> list[inbox.NewInbox]:
+    """The rows with their bytes sealed, and the commitment to these that their leaf carries."""
+    envelopes = sealing.seal_many(Sealed(RAW_FIELD, row.id, arrival.item.raw) for arrival, row in fresh)
+    return [
+        replace(
+            row,
+            raw_sealed=envelope,
+            commitment=sealing.commitment(RAW_FIELD, row.id, arrival.item.raw),
+        )
+        for (arrival, row), envelope in zip(fresh, envelopes, strict=True)
+    ]

@@ -40,6 +40,7 @@ take_in_credit_records = _shown(steps.take_in_credit_records)
 admit_credit_records = _shown(steps.admit_credit_records)
 close_observed = _shown(steps.close_observed)
 settle = _shown(steps.settle)
+seal_evidence = _shown(steps.seal_evidence)
 
 
 @task(name="再试被拒事项", task_run_name="再试被拒事项 ask_again", persist_result=False)

@@ -214,6 +214,12 @@ async def settle(services: Services) -> Counts:
     return {"settled": await settling.settle(services.ledger)}
 
 
+async def seal_evidence(services: Services) -> Counts:
+    """封存留痕."""
+    done = await services.sealer.seal()
+    return {"sealed": done.leaves} if done.leaves else {}
+
+
 async def recover(services: Services) -> Counts:
     """接续中断的发送."""
     return {"recovered": await dispatch.recover(services.ledger, services.calendar)}
@@ -251,6 +257,7 @@ EVERY_STEP: tuple[Step, ...] = (
     send_returns,
     close_observed,
     settle,
+    seal_evidence,
 )
 """The whole procedure in its order."""
 

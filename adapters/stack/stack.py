@@ -25,6 +25,7 @@ from adapters.stack.simulators import Simulators
 from adapters.stack.worker import worker_program
 from config.settings import Settings, load_settings
 from config.surroundings import adopt
+from models.evidence.signing import create_signing_key
 from models.ledger.keyring import create_keyring
 from models.ledger.migrate import upgrade
 
@@ -91,6 +92,8 @@ class Stack:
             "SHENGUAN_SEED": str(plan.seed),
             "SHENGUAN_SEAL_KEYS_FILE": str((self.folder / "keys" / "seal.json").resolve()),
             "SHENGUAN_JOURNAL_DIR": str((self.folder / "journal").resolve()),
+            "SHENGUAN_EVIDENCE_KEY_FILE": str((self.folder / "keys" / "evidence.key").resolve()),
+            "SHENGUAN_EVIDENCE_DIR": str((self.folder / "evidence").resolve()),
             "SHENGUAN_LISTENER_HOST": "127.0.0.1",
             "SHENGUAN_LISTENER_PORT": str(ports.listener),
             "SHENGUAN_LISTENER_PATH_SECRET": self._secrets["listener"],
@@ -158,6 +161,8 @@ class Stack:
             self._name_parts()
             with contextlib.suppress(FileExistsError):
                 create_keyring(self.folder / "keys" / "seal.json")
+            with contextlib.suppress(FileExistsError):
+                create_signing_key(self.folder / "keys" / "evidence.key")
             adopt(self.environment())
             self.settings = load_settings()
             self._start_cluster()

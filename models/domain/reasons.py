@@ -64,6 +64,8 @@ REASONS: Mapping[str, str] = {
     "stale": "版本较旧，不覆盖新内容",
     "credit_to_correct": "已报信用的决定被撤回或更正，须人工更正信用信息",
     "unknown_item": "事项编码不在清单内",
+    "evidence_stopped": "留痕无法封存",
+    "evidence_broken": "留痕日志与签名头不符",
     "not_applicable": "列入不适用审管联动的事项",
     "secret": "涉密或工作秘密，不予接收",
     "before_go_live": "上线前的存量办件，只入台账",

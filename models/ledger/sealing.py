@@ -11,6 +11,7 @@ import os
 import struct
 import uuid
 from collections.abc import Callable, Iterable
+from hmac import digest
 from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -128,6 +129,15 @@ class Sealing:
         Always under the oldest index key: a rotation must not make another key of the same fact.
         """
         return self._mark(_named(kind, value))[:8].hex()
+
+    def commitment(self, field: str, row_id: RowId, plaintext: bytes) -> bytes:
+        """32 bytes that bind us to this plaintext and tell nobody what it is.
+
+        HMAC-SHA256 under a salt of the row's own, which follows from a key: who has not the key
+        cannot try plaintexts out.
+        """
+        salt = self._mark(_named("evidence.salt", f"{field}|{row_id}"))
+        return digest(salt, plaintext, "sha256")
 
     def _seal(self, field: str, row_id: RowId, plaintext: bytes, nonce: bytes) -> bytes:
         bound = _bound(self._header, field, row_id)

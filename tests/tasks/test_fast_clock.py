@@ -77,6 +77,7 @@ async def test_a_ledger_of_real_cases_gets_no_fast_clock(ledger) -> None:
         record_version=1,
         sha256="0" * 64,
         raw_sealed=b"sealed",
+        commitment=bytes(32),
     )
     async with ledger.writing() as conn:
         assert not await clock.lives_on_machine_time(conn)

@@ -105,8 +105,9 @@ async def test_an_expired_lease_cannot_write_an_intent(world):
             conn, channel="push", repeat=True, limit=5, token=token, seconds=0, business_now=NOW
         )
     async with world.services.ledger.writing() as conn:
-        assert await effects.intend(conn, [row["own_id"]], token=token, worker="late") == set()
-        assert await effects.intend(conn, [row["own_id"]], token=uuid4(), worker="thief") == set()
+        mine = [(row["own_id"], bytes(32), bytes(32))]
+        assert await effects.intend(conn, mine, token=token, worker="late") == set()
+        assert await effects.intend(conn, mine, token=uuid4(), worker="thief") == set()
 
 
 async def test_a_newer_version_replaces_the_one_that_has_not_left(world):

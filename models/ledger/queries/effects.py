@@ -12,6 +12,7 @@ from uuid import UUID
 
 from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent, EffectState
 from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.queries.evidence import ANSWER_SAID, INTENT_SAID
 from models.ledger.tables.effects import Effect, EffectBody
 
 
@@ -104,31 +105,44 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
     return new
 
 
-async def intend(conn: Conn, own_ids: Sequence[str], *, token: UUID, worker: str) -> set[str]:
-    """Write the intent of calling, with its attempt; the own ids that are still ours to call.
+async def intend(
+    conn: Conn, bodies: Sequence[tuple[str, bytes, bytes]], *, token: UUID, worker: str
+) -> set[str]:
+    """Write the intent of calling, with its attempt and its leaf; the own ids still ours to call.
 
     To be committed before the call: a worker that the call kills is counted already. An expired lease
-    is nobody's: such an id does not come back.
+    is nobody's: such an id does not come back. ``bodies`` are own id, commitment to the exact bytes,
+    SHA-256 of the sealed ones.
     """
-    cursor = await conn.execute(
+    sql = (
         """
         WITH mine AS (
             UPDATE effects SET state = 'intent', deaths = deaths + 1
             WHERE own_id = ANY(%(ids)s) AND lease_token = %(token)s AND state = ANY(%(states)s)
               AND lease_until > clock_timestamp()
-            RETURNING own_id, attempts),
-        tried AS (
-            INSERT INTO effect_attempts (own_id, attempt, worker)
-            SELECT own_id, attempts, %(worker)s FROM mine)
-        SELECT own_id FROM mine
-        """,
-        {"ids": list(own_ids), "token": token, "worker": worker, "states": _from(EffectEvent.INTENDED)},
+            RETURNING own_id, attempts, channel, target, via), """
+        + INTENT_SAID
+        + """
+        SELECT own_id FROM said
+        """
+    )
+    own_ids, commitments, sealed = arrays(bodies, 3)
+    cursor = await conn.execute(
+        sql.encode(),
+        {
+            "ids": own_ids,
+            "commitments": commitments,
+            "sealed": sealed,
+            "token": token,
+            "worker": worker,
+            "states": _from(EffectEvent.INTENDED),
+        },
     )
     return {row["own_id"] for row in await cursor.fetchall()}
 
 
 async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, business_now: datetime) -> set[str]:
-    """Write what came of the calls, where the lease is still ours; the own ids written."""
+    """Write what came of the calls, with its leaf, where the lease is still ours; the own ids written."""
     if not outcomes:
         return set()
     sql = (
@@ -150,12 +164,11 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                 receipt_number = o.receipt_number, receipt_at = o.receipt_at,
                 receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at
             FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
-            RETURNING e.own_id, e.attempts, o.attempt_outcome, o.answer),
-        tried AS (
-            UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = d.attempt_outcome,
-                answer = d.answer
-            FROM done d WHERE a.own_id = d.own_id AND a.attempt = d.attempts)
-        SELECT own_id FROM done
+            RETURNING e.own_id, e.attempts, e.receipt_number, e.receipt_at, o.attempt_outcome, o.answer),
+        """
+        + ANSWER_SAID
+        + """
+        SELECT own_id FROM said
         """
     )
     cursor = await conn.execute(

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays, insert
-from models.ledger.tables.intake import Inbox, InboxRaw, RefusedSecret
+from models.ledger.queries.evidence import Inward, keep_inward
+from models.ledger.tables.intake import Inbox, RefusedSecret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +22,12 @@ class NewInbox:
     record_version: int | None
     sha256: str
     raw_sealed: bytes
+    commitment: bytes
     line_no: int | None = None
     business_date: date | None = None
 
 
-_ROW = tuple(name for name in NewInbox.__slots__ if name != "raw_sealed")
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    inbox_id: UUID
-    raw_sealed: bytes
+_ROW = tuple(name for name in NewInbox.__slots__ if name not in {"raw_sealed", "commitment"})
 
 
 async def known(conn: Conn, ids: Sequence[UUID]) -> set[UUID]:
@@ -41,10 +37,25 @@ async def known(conn: Conn, ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
-    """Keep the records that are new; the ids of those that were."""
+    """Keep the records that are new, each with its leaf; the ids of those that were."""
     written = await insert(conn, Inbox, rows, conflict="(id) DO NOTHING", returning="id", only=_ROW)
     new = {row["id"] for row in written}
-    await insert(conn, InboxRaw, [_Raw(row.id, row.raw_sealed) for row in rows if row.id in new])
+    await keep_inward(
+        conn,
+        [
+            Inward(
+                row.id,
+                row.source,
+                row.kind,
+                row.record_key,
+                row.record_version,
+                row.raw_sealed,
+                row.commitment,
+            )
+            for row in rows
+            if row.id in new
+        ],
+    )
     return new
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from models.domain.lifecycles.effect import UNRESOLVED, Channel, EffectState
@@ -115,7 +115,7 @@ class EffectBody(SQLModel, table=True):
 
 
 class EffectAttempt(SQLModel, table=True):
-    """One try: written with the intent before the call, closed with its answer."""
+    """One try: written with the intent before the call, closed with its answer; the leaves say the same."""
 
     __tablename__ = "effect_attempts"
     __table_args__ = (both_or_neither("finished_at", "outcome"),)
@@ -130,6 +130,8 @@ class EffectAttempt(SQLModel, table=True):
     outcome: str | None = None
     answer: str | None = None
     via: str | None = None
+    leaf: int = Field(sa_type=BigInteger)
+    answer_leaf: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class SmsText(SQLModel, table=True):

@@ -51,6 +51,7 @@ class InboxRaw(SQLModel, table=True):
 
     inbox_id: UUID = Field(primary_key=True)
     raw_sealed: bytes
+    leaf: int = Field(sa_type=BigInteger)
 
 
 class Quarantine(SQLModel, table=True):

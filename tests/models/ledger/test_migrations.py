@@ -45,6 +45,9 @@ def test_a_missing_role_is_named_and_nothing_is_changed(cluster, empty_database,
 
 
 ONLY_ADDED_TO = {
+    "evidence_leaves",
+    "evidence_positions",
+    "evidence_seals",
     "history",
     "catalog_versions",
     "catalog_items",
@@ -75,6 +78,13 @@ FORBIDDEN_TO_APP = [
     "DELETE FROM operators",
     "UPDATE operator_acts SET name = 'x'",
     "DELETE FROM operator_acts",
+    "UPDATE evidence_leaves SET leaf = ''",
+    "DELETE FROM evidence_leaves",
+    "UPDATE evidence_positions SET leaf = 1",
+    "DELETE FROM evidence_positions",
+    "DELETE FROM evidence_seals",
+    "UPDATE effect_attempts SET leaf = 0",
+    "UPDATE inbox_raw SET leaf = 0",
     "UPDATE catalog_items SET body = '{}'",
     "UPDATE alembic_version SET version_num = 'x'",
     "SET ROLE shenguan_owner",
