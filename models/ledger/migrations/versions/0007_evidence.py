@@ -4,11 +4,11 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 _BESIDE = Path(__file__).parent
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql((_BESIDE / "0006_evidence.sql").read_text(encoding="utf-8"))
+    op.get_bind().exec_driver_sql((_BESIDE / "0007_evidence.sql").read_text(encoding="utf-8"))
