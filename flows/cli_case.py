@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli_output import Json, begin_work, moment, say
-from flows.cli_signing import By, Code, code_of, signed
+from flows.cli_signing import Code, OptionalBy, code_of, signed
 
 if TYPE_CHECKING:
     from tasks.case_told import CaseTold, EffectTold, HandoverTold, TextTold
     from tasks.rerunning import Rerun
+
+_RERUN = """立即执行一个办件到期的全部步骤，被拒与暂挂的推送、报送再试一次；可重复执行，不依赖 Prefect。
+
+加 --failed 时按条件批量进行：先列出将要重试的，加 --go 才真正执行。短信从不在内。
+须给出经办人账户与一次性口令（只列出时不用）。"""
 
 Number = Annotated[str, typer.Argument(metavar="办件编号", help="办件编号")]
 case = typer.Typer(help="查看一个办件。", no_args_is_help=True, rich_markup_mode=None)
@@ -21,7 +26,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.add_typer(case, name="case")
     case.command()(show)
-    app.command()(rerun)
+    app.command(help=_RERUN)(rerun)
 
 
 def show(number: Number, json_out: Json = False) -> None:
@@ -31,12 +36,39 @@ def show(number: Number, json_out: Json = False) -> None:
     say(told, lines(told), json_out=json_out)
 
 
-def rerun(number: Number, by: By, code: Code = None, json_out: Json = False) -> None:
-    """立即执行该办件到期的全部步骤，被拒与暂挂的推送、报送再试一次；可重复执行，不依赖 Prefect。"""
+def rerun(
+    number: Annotated[str, typer.Argument(metavar="[办件编号]", help="办件编号；用 --failed 时不写")] = "",
+    by: OptionalBy = "",
+    code: Code = None,
+    failed: Annotated[bool, typer.Option("--failed", help="按条件批量")] = False,
+    go: Annotated[bool, typer.Option("--go", help="真正执行；不加只列出")] = False,
+    channel: Annotated[str, typer.Option(help="渠道：推送、撤回推送、回传审批方、信用报送")] = "全部",
+    department: Annotated[str, typer.Option(help="部门全称或代码")] = "",
+    stage: Annotated[
+        str, typer.Option(help="环节：受理、办结、撤回、监管反馈、信用记录、行政许可、行政处罚")
+    ] = "全部",
+    reason: Annotated[str, typer.Option(help="原因，写法同列出的“原因”")] = "全部",
+    since: Annotated[str, typer.Option(help="起始日期，如 2026-03-01")] = "",
+    until: Annotated[str, typer.Option(help="截止日期，含当日")] = "",
+    limit: Annotated[int, typer.Option(help="最多件数", min=1, max=10000)] = 500,
+    json_out: Json = False,
+) -> None:
+    """See _RERUN."""
+    from flows.cli_bulk import rerun_many
     from flows.cli_findings import FINE, HELD_REMAIN
 
+    if failed is bool(number):
+        raise typer.BadParameter("请给出办件编号，或用 --failed 按条件批量", param_hint="办件编号")
+    if failed:
+        filters = {"channel": channel, "department": department, "stage": stage, "reason": reason}
+        filters |= {"since": since, "until": until}
+        rerun_many(filters, limit=limit, by=by, code=code, go=go, json_out=json_out)
+        return
+    if not by:
+        raise typer.BadParameter("需要经办人账户", param_hint="--by")
+    spoken = code_of(code)
     begin_work()
-    done = asyncio.run(_rerun(number, by, code_of(code)))
+    done = asyncio.run(_rerun(number, by, spoken))
     said = [f"再试 {done.asked} 项；对方已接收 {done.accepted}，被拒 {done.refused}，未成 {done.other}"]
     said.append(f"办件现为：{done.state_name}" + (f"，{done.waits}" if done.waits else ""))
     say(done, said, json_out=json_out)

@@ -38,7 +38,7 @@ SHAPES: Mapping[str, str] = {
     "quarantine show": "tasks.deciding.Quarantined",
     "real": "tasks.real_summary.RealSummary",
     "release": "tasks.releasing.ReleaseTold",
-    "rerun": "tasks.rerunning.Rerun",
+    "rerun": "flows.cli_schemas.rerun_shapes",
     "statement": "tasks.results.StatementWritten",
     "status": "tasks.status_told.Status",
     "up": "tasks.results.Standing",
@@ -57,6 +57,14 @@ def demo_summary() -> Any:
     fields: dict[str, Any] = dict.fromkeys((*COUNT_NAMES, *added), (int, ...))
     fields |= {"first_settled_s": (float | None, ...), "seconds": (float, ...)}
     return create_model("DemoSummary", __doc__="The end of a demo, as in var/demo/summary.json.", **fields)
+
+
+def rerun_shapes() -> Any:
+    """What a rerun of one case prints, or one by a filter (``--failed``)."""
+    from tasks.bulk_rerun import BulkRerun
+    from tasks.rerunning import Rerun
+
+    return Rerun | BulkRerun
 
 
 def schema_of(command: str) -> dict[str, Any]:

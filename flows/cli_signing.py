@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tasks.composition import Services
 
 By = Annotated[str, typer.Option("--by", help="经办人账户（shenguan operator add 建立），记入台账")]
+OptionalBy = Annotated[str, typer.Option("--by", help="经办人账户，真正执行时必填")]
 Code = Annotated[
     str | None,
     typer.Option("--code", help="一次性口令（6 位）；写 - 从标准输入读；在终端上可不写，会请您输入"),

@@ -236,3 +236,32 @@ def test_a_ledger_that_is_away_is_said(shenguan, monkeypatch):
     assert done.code == 2
     assert "台账数据库不可用" in done.err
     assert "geheim" not in done.err
+
+
+def test_many_are_looked_at_first_and_go_again_under_a_name(shenguan, ask, signed):
+    stopped = (
+        "SELECT count(*) FROM effects WHERE state IN ('refused', 'held') AND channel <> 'sms'"
+        " AND decided_at IS NULL"
+    )
+    tries = "SELECT sum(attempts) FROM effects"
+    before, tried = ask(stopped)[0][0], ask(tries)[0][0]
+    assert before > 0
+    done = shenguan("rerun", "--failed", "--json")
+    told = validated("rerun", done.out)
+    assert told["dry_run"] is True
+    assert 0 < told["found"]["total"] <= before
+    assert ask(tries)[0][0] == tried
+    assert "尚未执行" in shenguan("rerun", "--failed").out
+    assert shenguan("rerun", "--failed", "--go", "--by", "孙八", "--code", "000000").code == 1
+    assert ask(tries)[0][0] == tried
+    done = shenguan("rerun", "--failed", "--go", "--channel", "信用报送", *signed("孙八"), "--json")
+    told = validated("rerun", done.out)
+    assert (told["dry_run"], told["by"]) == (False, "孙八")
+    assert told["asked"] == told["found"]["would_go"] > 0
+    assert ask(tries)[0][0] >= tried + told["asked"]
+    assert ask("SELECT DISTINCT act FROM operator_acts WHERE name = '孙八' AND outcome = 'proved'")
+    wrong = shenguan("rerun", "--failed", "--stage", "什么")
+    assert wrong.code == 1
+    assert "可选" in wrong.err
+    assert shenguan("rerun").code == 2
+    assert shenguan("rerun", "--failed", "某号").code == 2

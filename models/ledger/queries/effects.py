@@ -65,6 +65,18 @@ _OVERTAKEN = """(
 was planned meanwhile, or its case was withdrawn, or the result it tells."""
 
 
+MAY_BE_ASKED = (
+    "e.channel <> 'sms' AND e.state IN ('refused', 'held') AND e.decided_at IS NULL AND NOT " + _OVERTAKEN
+)
+"""Of ``effects e``: what somebody may ask for once more under the same id. Never a held text."""
+_ASK_AGAIN = (
+    "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
+    " reason = 'asked_again', owner = NULL, due_at = NULL, deaths = 0, not_before = clock_timestamp()"
+    f" WHERE {MAY_BE_ASKED}"
+)
+_ASKED = "RETURNING own_id, case_id, state"
+
+
 def _from(*events: EffectEvent) -> list[str]:
     return sorted({state.value for state, event in TRANSITIONS if event in events})
 
@@ -291,13 +303,13 @@ async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]
 
     They stored nothing under these ids, or will know them again, so the same id goes. Never a held text.
     """
-    sql = (
-        "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
-        " reason = 'asked_again', owner = NULL, due_at = NULL, deaths = 0, not_before = clock_timestamp()"
-        " WHERE case_id = ANY(%s) AND channel <> 'sms' AND state IN ('refused', 'held')"
-        " AND decided_at IS NULL AND NOT " + _OVERTAKEN + " RETURNING own_id, case_id, state"
-    )
-    cursor = await conn.execute(sql.encode(), (list(case_ids),))
+    cursor = await conn.execute(f"{_ASK_AGAIN} AND case_id = ANY(%s) {_ASKED}".encode(), (list(case_ids),))
+    return await cursor.fetchall()
+
+
+async def ask_these_again(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """As ``ask_again``, for these effects only."""
+    cursor = await conn.execute(f"{_ASK_AGAIN} AND own_id = ANY(%s) {_ASKED}".encode(), (list(own_ids),))
     return await cursor.fetchall()
 
 

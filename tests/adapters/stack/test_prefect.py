@@ -98,7 +98,7 @@ async def test_the_schedule_makes_runs_until_it_stands_still(deployed, prefect: 
 def test_only_the_mirrored_deployment_has_no_limit() -> None:
     free = [one["name"] for one in DECLARED if "concurrency_limit" not in one]
     assert free == ["case-lifecycle"]
-    patient = {"release-held"}
+    patient = {"release-held", "rerun-failed"}
     for one in DECLARED:
         if one["name"] not in free:
             strategy = "ENQUEUE" if one["name"] in patient else "CANCEL_NEW"

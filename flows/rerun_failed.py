@@ -1,0 +1,60 @@
+"""Many refused or held effects at once: a dry run first, then by name and one-time code."""
+
+from typing import Annotated
+
+from prefect import State, flow
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from models.domain.errors import ShenguanError
+from tasks.bulk_rerun import look
+from tasks.composition import current, open_services
+from tasks.prefect_rerun import show_found, signed_rerun
+from tasks.rerun_form import ALL, LIMIT, ChannelChoice, ReasonChoice, StageChoice, wanted
+
+_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
+
+
+@flow(name="批量重试", flow_run_name="批量重试", persist_result=False)
+async def rerun_failed(
+    channel: Annotated[ChannelChoice, Field(title="渠道", description="推送、回传等；短信从不在内")] = ALL,
+    department: Annotated[
+        str, Field(title="部门", description="部门全称或统一社会信用代码；留空为全部", max_length=60)
+    ] = "",
+    stage: Annotated[StageChoice, Field(title="环节")] = ALL,
+    reason: Annotated[ReasonChoice, Field(title="原因", description="被拒或暂挂的原因")] = ALL,
+    since: Annotated[
+        str, Field(title="起始日期", description="如 2026-03-01；留空为不限", pattern=_DAY)
+    ] = "",
+    until: Annotated[str, Field(title="截止日期", description="含当日；留空为不限", pattern=_DAY)] = "",
+    limit: Annotated[int, Field(title="最多件数", description="最早的先办", ge=1, le=LIMIT)] = 500,
+    dry_run: Annotated[bool, Field(title="仅试算", description="勾选时只列出将要重试的，不做任何事")] = True,
+    operator: Annotated[str, Field(title="经办人账户", description="真正执行时必填", max_length=40)] = "",
+    code: Annotated[
+        str, Field(title="一次性口令", description="真正执行时必填：验证器上此刻的 6 位数字", max_length=12)
+    ] = "",
+) -> State[None]:
+    """List what a filter chooses, or ask for it again in batches, under the operator's name."""
+    try:
+        form = wanted(
+            channel=channel,
+            department=department,
+            stage=stage,
+            reason=reason,
+            since=since,
+            until=until,
+            limit=limit,
+        )
+        async with open_services():
+            if dry_run:
+                done = await look(current(), form)
+                await show_found(done.found)
+                return Completed(
+                    name="试算完成",
+                    message=f"将重试 {done.found.would_go} 项（共符合 {done.found.total} 项）",
+                )
+            done = await signed_rerun(current(), form, name=operator, code=code)
+    except ShenguanError as finding:
+        return Failed(name="未执行", message=str(finding))
+    said = f"已重试 {done.asked} 项：对方已接收 {done.accepted}，再次被拒 {done.refused}"
+    return Completed(name="已重试", message=f"{said}，暂挂 {done.held}，待发 {done.waiting}（{done.by}）")

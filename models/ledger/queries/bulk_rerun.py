@@ -1,0 +1,97 @@
+"""What was refused or held, chosen by a person's filter, page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models.ledger.bulk import Conn
+from models.ledger.queries.effects import MAY_BE_ASKED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What to choose; None chooses all. ``since`` and ``until`` are business times of the last answer."""
+
+    channel: str | None = None
+    department: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ends: the moment and own id of its last row."""
+
+    at: datetime
+    own_id: str
+
+
+_AT = "COALESCE(e.answered_at, e.planned_at)"
+# What is stopped anew while the filter is worked through has a later moment, and is not met again.
+_CHOSEN = f"""{MAY_BE_ASKED} AND {_AT} < %(begun)s
+    AND (%(channel)s::text IS NULL OR e.channel = %(channel)s)
+    AND (%(department)s::text IS NULL OR e.target IN
+         (SELECT d.code FROM departments d WHERE %(department)s IN (d.code, d.name)))
+    AND (%(stage)s::text IS NULL OR e.stage = %(stage)s)
+    AND (%(reason)s::text IS NULL OR e.reason = %(reason)s)
+    AND (%(since)s::timestamptz IS NULL OR COALESCE(e.answered_business, e.send_after) >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR COALESCE(e.answered_business, e.send_after) < %(until)s)"""
+_SHOWN = f"""e.own_id, e.channel, e.stage, e.target, d.name AS department, e.state, e.reason, c.case_no,
+    {_AT} AS at, (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id
+                  ORDER BY a.attempt DESC LIMIT 1) AS answer"""
+
+
+async def count(conn: Conn, chosen: Filter, *, begun: datetime) -> list[dict[str, Any]]:
+    """How many are chosen, by channel, target, state and reason: the largest groups first."""
+    cursor = await conn.execute(
+        f"SELECT e.channel, e.target, d.name AS department, e.state, e.reason, count(*) AS n"
+        f" FROM effects e LEFT JOIN departments d ON d.code = e.target WHERE {_CHOSEN}"
+        " GROUP BY e.channel, e.target, d.name, e.state, e.reason"
+        " ORDER BY n DESC, e.channel, e.target".encode(),
+        _values(chosen, begun),
+    )
+    return await cursor.fetchall()
+
+
+async def page(
+    conn: Conn, chosen: Filter, *, begun: datetime, after: Place | None, limit: int, lock: bool
+) -> list[dict[str, Any]]:
+    """The next ``limit`` of them, the longest stopped first; with ``lock`` those nobody else has in hand."""
+    cursor = await conn.execute(
+        f"SELECT {_SHOWN} FROM effects e LEFT JOIN cases c ON c.id = e.case_id"
+        f" LEFT JOIN departments d ON d.code = e.target WHERE {_CHOSEN}"
+        f" AND (%(at)s::timestamptz IS NULL OR ({_AT}, e.own_id) > (%(at)s, %(own_id)s))"
+        f" ORDER BY {_AT}, e.own_id LIMIT %(limit)s"
+        f" {'FOR UPDATE OF e SKIP LOCKED' if lock else ''}".encode(),
+        {
+            **_values(chosen, begun),
+            "at": after.at if after else None,
+            "own_id": after.own_id if after else "",
+            "limit": limit,
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def states_of(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Where these stand now, counted: state, reason, n."""
+    cursor = await conn.execute(
+        "SELECT state, reason, count(*) AS n FROM effects WHERE own_id = ANY(%s) GROUP BY state, reason",
+        (list(own_ids),),
+    )
+    return await cursor.fetchall()
+
+
+def _values(chosen: Filter, begun: datetime) -> dict[str, Any]:
+    return {
+        "channel": chosen.channel,
+        "department": chosen.department,
+        "stage": chosen.stage,
+        "reason": chosen.reason,
+        "since": chosen.since,
+        "until": chosen.until,
+        "begun": begun,
+    }
