@@ -59,6 +59,8 @@ class EffectEvent(StrEnum):
     UNDELIVERED = "undelivered"
     ASKED_AGAIN = "asked_again"
     OVERTAKEN = "overtaken"
+    ADOPTED = "adopted"
+    LOST_THERE = "lost_there"
     RELEASED = "released"
 
 
@@ -92,6 +94,13 @@ TRANSITIONS: Mapping[tuple[EffectState, EffectEvent], EffectState] = {
     (_S.REFUSED, _E.ASKED_AGAIN): _S.PLANNED,  # 对方未存，经人确认后以同一编号再试
     (_S.HELD, _E.SUPERSEDED): _S.SUPERSEDED,  # 内容已并入下一条
     (_S.REFUSED, _E.SUPERSEDED): _S.SUPERSEDED,  # 更正后的版本已另行报送
+    (_S.PLANNED, _E.ADOPTED): _S.ACCEPTED,  # 对账认定：对方存有本编号且内容一致
+    (_S.UNKNOWN, _E.ADOPTED): _S.ACCEPTED,
+    (_S.HELD, _E.ADOPTED): _S.ACCEPTED,
+    (_S.REFUSED, _E.ADOPTED): _S.ACCEPTED,
+    (_S.SUPERSEDED, _E.ADOPTED): _S.ACCEPTED,  # 旧版其实已到对方，其证明来迟
+    (_S.ACCEPTED, _E.LOST_THERE): _S.PLANNED,  # 对账发现对方已丢失，以同一编号补发
+    (_S.ACCEPTED, _E.OVERTAKEN): _S.SUPERSEDED,  # 对方丢失的是旧版，新版另行在送，不再补
     (_S.ACCEPTED, _E.DELIVERED): _S.DELIVERED,
     (_S.ACCEPTED, _E.UNDELIVERED): _S.UNDELIVERED,
 }

@@ -45,7 +45,7 @@ ALL = {
         effect.TRANSITIONS,
         effect.CHINESE,
         effect.EffectState.PLANNED,
-        frozenset({"superseded", "delivered", "undelivered"}),
+        frozenset({"delivered", "undelivered"}),
     ),
     "licence": Case(
         licence.LicenceState,
@@ -143,7 +143,14 @@ def walk(events: list[effect.EffectEvent]) -> list[effect.EffectState]:
     return seen
 
 
-@given(st.lists(st.sampled_from(list(effect.EffectEvent)), max_size=60))
+BY_LOOKING_THERE = {effect.EffectEvent.ADOPTED, effect.EffectEvent.LOST_THERE}
+"""What reconciliation alone does, after it has looked at what the receiver holds."""
+OF_OURSELVES = st.lists(
+    st.sampled_from([event for event in effect.EffectEvent if event not in BY_LOOKING_THERE]), max_size=60
+)
+
+
+@given(OF_OURSELVES)
 def test_nothing_has_an_outcome_without_an_intent(events: list[effect.EffectEvent]) -> None:
     seen = walk(events)
     outcomes = {effect.EffectState.ACCEPTED, effect.EffectState.REFUSED, effect.EffectState.UNKNOWN}
@@ -153,12 +160,25 @@ def test_nothing_has_an_outcome_without_an_intent(events: list[effect.EffectEven
         )
 
 
-@given(st.lists(st.sampled_from(list(effect.EffectEvent)), max_size=60))
+@given(OF_OURSELVES)
 def test_what_was_accepted_is_never_sent_again(events: list[effect.EffectEvent]) -> None:
     seen = walk(events)
     if effect.EffectState.ACCEPTED in seen:
         later = seen[seen.index(effect.EffectState.ACCEPTED) + 1 :]
-        assert set(later) <= {effect.EffectState.DELIVERED, effect.EffectState.UNDELIVERED}
+        assert set(later) <= {
+            effect.EffectState.DELIVERED,
+            effect.EffectState.UNDELIVERED,
+            effect.EffectState.SUPERSEDED,
+        }
+
+
+def test_only_what_the_receiver_lost_goes_again_after_it_was_accepted() -> None:
+    sent_again = {
+        event
+        for (state, event), to in effect.TRANSITIONS.items()
+        if state is effect.EffectState.ACCEPTED and to is effect.EffectState.PLANNED
+    }
+    assert sent_again == {effect.EffectEvent.LOST_THERE}
 
 
 def test_an_unknown_outcome_never_becomes_not_sent() -> None:
