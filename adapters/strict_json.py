@@ -15,6 +15,10 @@ ITEM_LIMIT = 64 * 1024
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
 _TOKEN_LIMIT = 300_000
+# The outer object up to its list of items, where nothing nested stands before it.
+_FIRST_ITEMS = re.compile(rb'\s*+\{(?:[^"\[\]{}]*+"(?!items")[^"\\]*+")*?[^"\[\]{}]*+"items"\s*+:\s*+\[')
+# What lies before a bracket outside of strings, and the bracket: a page is cut without a step for each token.
+_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+[\[\]{}]', re.DOTALL)
 _IN_ITEMS = 2  # the outer object, then its list
 
 
@@ -32,7 +36,11 @@ def read(raw: bytes) -> Any:
     Raises:
         NotStrict: with the rule they break.
     """
-    if any(depth > DEPTH_LIMIT for *_, depth in _walk(raw)):
+    opened = raw.count(b"[") + raw.count(b"{")
+    # The counts say at once that most answers are within every limit.
+    if (opened > DEPTH_LIMIT or not _has_few_tokens(raw)) and any(
+        depth > DEPTH_LIMIT for *_, depth in _walk(raw)
+    ):
         raise NotStrict("too-deep")
     return _loads(raw)
 
@@ -77,6 +85,10 @@ def _loads(raw: bytes) -> Any:
         raise NotStrict("not-json") from None
 
 
+def _has_few_tokens(raw: bytes) -> bool:
+    return sum(map(raw.count, (b'"', b",", b"[", b"]", b"{", b"}"))) <= _TOKEN_LIMIT
+
+
 def _walk(raw: bytes) -> Iterator[tuple[bytes, int, int, int]]:
     """Strings, brackets and commas as (token, start, end, depth after it); nothing is built."""
     depth = 0
@@ -100,6 +112,8 @@ def _cut(raw: bytes, most: int) -> tuple[int, int, list[_Piece]]:
         NotStrict: there is no such list (``wrong-shape``), it does not end (``not-json``), or it holds
             more than ``most`` (``too-many-items``).
     """
+    if (quickly := _cut_quickly(raw, most)) is not None:
+        return quickly
     last, opened, deepest = b"", -1, 0
     pieces: list[_Piece] = []
     begun = 0
@@ -123,3 +137,38 @@ def _cut(raw: bytes, most: int) -> tuple[int, int, list[_Piece]]:
                 raise NotStrict("too-many-items")
     read(raw)  # names what is no JSON at all
     raise NotStrict("wrong-shape")
+
+
+def _cut_quickly(raw: bytes, most: int) -> tuple[int, int, list[_Piece]] | None:
+    """As ``_cut`` for a page of objects or lists with nothing odd about it; None for any other.
+
+    Raises:
+        NotStrict: it holds more than ``most`` (``too-many-items``).
+    """
+    found = _FIRST_ITEMS.match(raw)
+    if found is None or not _has_few_tokens(raw):
+        return None
+    opened = at = ended = found.end()
+    begun, depth, deepest = at, _IN_ITEMS, _IN_ITEMS
+    pieces: list[_Piece] = []
+    for step in _TO_BRACKET.finditer(raw, opened):
+        if step.start() != at:  # a string that never ends
+            return None
+        at = step.end()
+        if raw[at - 1] in b"[{":
+            if depth == _IN_ITEMS:
+                if raw[ended : at - 1].strip() != (b"," if pieces else b""):
+                    return None
+                begun, deepest = at - 1, depth
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+            if depth == _IN_ITEMS:
+                if len(pieces) >= most:
+                    raise NotStrict("too-many-items")
+                pieces.append(_Piece(begun, at, deepest - _IN_ITEMS))
+                ended = at
+            elif depth < _IN_ITEMS:
+                return None if raw[ended : at - 1].strip() else (opened, at - 1, pieces)
+    return None

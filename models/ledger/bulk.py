@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 from models.ledger.connection import LedgerConnection
+from models.ledger.literals import literal
 
 Conn = LedgerConnection
 
@@ -36,22 +37,15 @@ async def insert(
         return []
     names = tuple(only) or tuple(field.name for field in fields(rows[0]))
     sql = _insert_sql(table.__table__, names, conflict, returning)  # type: ignore[attr-defined]
-    columns = [[_adapted(getattr(row, name)) for row in rows] for name in names]
-    cursor = await conn.execute(sql, columns)
+    cursor = await conn.execute(sql, [literal(map(attrgetter(name), rows)) for name in names])
     return await cursor.fetchall() if returning else []
 
 
-def _adapted(value: Any) -> Any:
-    return Jsonb(value) if isinstance(value, dict) else value
-
-
-def arrays(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    """The rows' columns, each as one list for ``unnest``; ``width`` lists even of no rows."""
-    columns: list[list[Any]] = [[] for _ in range(width)]
-    for row in rows:
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
-    return columns
+def arrays(rows: Iterable[Sequence[Any]], width: int) -> list[str]:
+    """The rows' columns, each as one array literal for ``unnest``; ``width`` of them even of no rows."""
+    columns = list(zip(*rows, strict=True)) or [()] * width
+    assert len(columns) == width, "a row is as wide as said"
+    return [literal(column) for column in columns]
 
 
 @cache

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlmodel import SQLModel
 
 from models.domain.lifecycles import after, case, handover, licence
-from models.ledger.bulk import Conn, column_type, insert
+from models.ledger.bulk import Conn, arrays, column_type, insert
 from models.ledger.tables.life import Case, Handover, History, Licence
 
 
@@ -201,5 +201,5 @@ async def _update(
         )
         for each, state in group
     ]
-    cursor = await conn.execute(sql.encode(), [list(column) for column in zip(*rows, strict=True)])
+    cursor = await conn.execute(sql.encode(), arrays(rows, len(names)))
     return {row["id"] for row in await cursor.fetchall()}

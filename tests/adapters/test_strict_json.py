@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters import strict_json
 from adapters.strict_json import DEPTH_LIMIT, ITEM_LIMIT, NotStrict, read, read_page
 
 VALUES = st.recursive(
@@ -34,6 +35,27 @@ def test_items_come_back_as_the_bytes_they_were(values, ascii_only, indent):
     assert [item.value for item in items] == values
     assert [item.raw for item in items] == pieces
     assert not any(item.fault for item in items)
+
+
+ODD = st.sampled_from([b" ", b"\n", b",", b"]", b"}", b"[", b"{", b'"', b"\\", b"0", b'"items":[', b""])
+
+
+@given(st.lists(VALUES | st.just({"a": [{}]}), max_size=4), st.data())
+def test_a_page_cut_quickly_is_cut_as_slowly(values, data):
+    raw = page(*[json.dumps(value, ensure_ascii=False).encode() for value in values])
+    place, odd = data.draw(st.integers(0, len(raw))), data.draw(ODD)
+    raw = raw[:place] + odd + raw[place:]
+    quickly = _told(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strict_json, "_cut_quickly", lambda *_: None)
+        assert quickly == _told(raw)
+
+
+def _told(raw):
+    try:
+        return read_page(raw, most=3)
+    except NotStrict as found:
+        return found.rule
 
 
 @given(st.binary(max_size=60))
