@@ -19,13 +19,17 @@ endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo up test test-ui real bench deps lock clean .venv
+FAULTS := $(RUN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(filter command line environment,$(origin SEED)),--seed $(SEED))
+
+.PHONY: help demo up test test-ui faults faults-long real bench deps lock clean .venv
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo [SEED=$(SEED)] [CASES=$(CASES)]   整个闭环跑一遍，自行结束，结果在 var/demo/summary.json"
 	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束"
 	@echo "make test    全部检查与测试；末行为 N passed, N failed"
+	@echo "make faults [ROW=n] [SEED=s]   逐行注入故障并从外部核对，结果在 var/faults/report.json"
+	@echo "make faults-long   换种子不停地做，直到 Ctrl-C"
 	@echo "make real    真实记录跑一遍闭环（数据目录 DATA=$(DATA)）"
 	@echo "make bench [CASES=$(CASES)] [ROUNDS=$(ROUNDS)]   与同类系统及裸机极限比较，结果与图在 var/bench/"
 	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
@@ -51,6 +55,12 @@ test: $(STAMP)
 
 test-ui: $(STAMP)
 	@exec $(RUN)/python .ci/checks.py --only browser
+
+faults: $(STAMP)
+	@exec $(FAULTS)
+
+faults-long: $(STAMP)
+	@exec $(FAULTS) --long
 
 real: $(STAMP)
 	@exec $(RUN)/shenguan real --data $(DATA)

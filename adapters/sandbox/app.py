@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -54,6 +55,7 @@ class Simulator:
         self.feed_file = Journal(options.feed, durable=not options.light)
         self.world = read_json(options.world / "world.json", {})
         self._control = os.environ.get("SIM_CONTROL", "")
+        self._kept: WeakSet[asyncio.Transport] = WeakSet()
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of the contract."""
@@ -97,7 +99,9 @@ class Simulator:
             except web.HTTPRequestEntityTooLarge:
                 return Problem("too-large", f"报文超过 {MAX_BODY} 字节").response()
             body = request[BODY]
-            fault = self.script.pick(request.method, request.path, lambda: self.target_text(body))
+            fault = self.script.pick(
+                request.method, request.path, self._connection_of(request), lambda: self.target_text(body)
+            )
             if fault is None:
                 return await self._answered(request, handler)
             request[FAULT] = fault
@@ -106,6 +110,14 @@ class Simulator:
             return await strike(fault, request, lambda: self._answered(request, handler))
 
         return way
+
+    def _connection_of(self, request: web.Request) -> str:
+        """Whether this is the first request of its connection."""
+        transport = request.transport
+        if transport is None or transport in self._kept:
+            return "kept"
+        self._kept.add(transport)
+        return "fresh"
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.Response:
         try:

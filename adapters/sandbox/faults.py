@@ -1,9 +1,10 @@
 """The fault script: which requests go wrong, and how often each rule really struck.
 
 `POST /_sim/faults` takes a list of rules and replaces the old ones; the first that strikes decides:
-`{"match": {"method", "path_regex", "target"}, "do": {"kind", …}, "after": 0, "times": null,
+`{"match": {"method", "path_regex", "target", "connection"}, "do": {"kind", …}, "after": 0, "times": null,
 "probability": 1, "seed": 0}`. ``target`` is looked for as text in the body (in what the Base64 holds,
-for SMS); ``after`` lets so many matches pass, ``times`` ends it. Kinds and their options:
+for SMS); ``connection`` is ``fresh`` for the first request of a connection, ``kept`` for those after it;
+``after`` lets so many matches pass, ``times`` ends it. Kinds and their options:
 
 * nothing is stored: `status` (status, code, retry_after; without code an HTML page),
   `before_reset`, `before_close`, `before_hang` (seconds);
@@ -53,9 +54,11 @@ class Fault:
         """The name of what goes wrong."""
         return str(self.do["kind"])
 
-    def matches(self, method: str, path: str, text: Callable[[], str]) -> bool:
+    def matches(self, method: str, path: str, connection: str, text: Callable[[], str]) -> bool:
         """Whether the rule is about this request at all."""
         if self.match.get("method", method) != method:
+            return False
+        if self.match.get("connection", connection) != connection:
             return False
         if self.path is not None and not self.path.search(path):
             return False
@@ -89,10 +92,10 @@ class Script:
             raise Problem("malformed", "故障脚本应为数组")
         self.rules = [_rule(number, rule) for number, rule in enumerate(rules)]
 
-    def pick(self, method: str, path: str, text: Callable[[], str]) -> Fault | None:
+    def pick(self, method: str, path: str, connection: str, text: Callable[[], str]) -> Fault | None:
         """The rule that strikes this request, if any."""
         for rule in self.rules:
-            if rule.matches(method, path, text) and rule.strikes():
+            if rule.matches(method, path, connection, text) and rule.strikes():
                 return rule
         return None
 
@@ -108,7 +111,7 @@ def _rule(number: int, rule: Any) -> Fault:
     if rule["do"].get("kind") not in KINDS:
         raise Problem("malformed", f"第 {number} 条故障规则的 kind 未知")
     match = rule.get("match") or {}
-    if not isinstance(match, dict) or set(match) - {"method", "path_regex", "target"}:
+    if not isinstance(match, dict) or set(match) - {"method", "path_regex", "target", "connection"}:
         raise Problem("malformed", f"第 {number} 条故障规则的 match 不合格式")
     seed = int(rule.get("seed") or 0)
     return Fault(

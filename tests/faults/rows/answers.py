@@ -1,0 +1,112 @@
+"""Rows 0, 8, 9, 10, 12: what may become of an answer."""
+
+from tests.faults.catalogue import BASELINE, row
+from tests.faults.row import SYSTEMS
+
+EFFECTS = {"method": "POST", "path_regex": "^/(v1/(pushes|recalls|returns|reports)|sms/norsubmit)$"}
+FEEDS = {"method": "GET", "path_regex": "/changes$"}
+EVERYWHERE: dict = {}
+
+
+@row(BASELINE, "没有故障", least=0)
+def no_fault(row):
+    row.dispatcher()
+    row.days(35, each_s=0.3)
+    row.heal()
+    row.measure_drain()
+    row.rest()
+
+
+def struck(row, rules, *, days=30, each_s=0.4):
+    """A life under these rules, then the healing, the drain and the rest of the life."""
+    row.dispatcher()
+    row.days(2)
+    for system in SYSTEMS:
+        row.faults(system, *rules(system))
+    row.days(row.times(days), each_s=each_s)
+    row.heal()
+    row.measure_drain()
+    row.rest()
+
+
+@row(8, "5xx、429、401、拒绝连接、TLS 错误", least=60)
+def no_service(row):
+    def rules(system):
+        told = [
+            {"kind": "status", "status": 503, "code": "not-processed"},
+            {"kind": "status", "status": 429, "code": "throttled", "retry_after": 1},
+            {"kind": "status", "status": 401, "code": "signature-expired"},
+            {"kind": "status", "status": 502},
+            {"kind": "status", "status": 500},
+        ]
+        # A gateway's bare 5xx proves nothing: for a text it is an unknown outcome.
+        return [{"match": EVERYWHERE, "do": do, "probability": 0.06} for do in told]
+
+    struck(row, rules)
+    row.held_allowed += row.kinds["sms status"]
+
+
+STORED = ("store_then_hang", "store_then_reset", "store_then_close", "store_then_half")
+
+
+@row(9, "已办成而没有答复", least=60, cases=60)
+def answer_lost(row):
+    def rules(system):
+        share = 0.05 if system == "sms" else 0.12
+        return [
+            {
+                "match": {**EFFECTS, "connection": connection},
+                "do": {"kind": kind, "seconds": 4},
+                "probability": share,
+            }
+            for kind in STORED
+            for connection in ("fresh", "kept")
+        ]
+
+    struck(row, rules)
+    row.held_allowed += sum(n for kind, n in row.kinds.items() if kind.startswith("sms "))
+    _both_connections(row)
+
+
+def _both_connections(row):
+    for connection in ("fresh", "kept"):
+        if not row.matches[connection]:
+            row.problems.append(f"没有命中{'新建' if connection == 'fresh' else '保持'}的连接")
+
+
+@row(10, "每秒一字节，或永不结束", least=20)
+def slow(row):
+    def rules(system):
+        share = 0.04 if system == "sms" else 0.1
+        return [
+            {"match": EVERYWHERE, "do": {"kind": "drip", "seconds": 1}, "probability": share},
+            {"match": EVERYWHERE, "do": {"kind": "before_hang", "seconds": 6}, "probability": share / 2},
+        ]
+
+    struck(row, rules, each_s=0.8)
+    row.held_allowed += sum(n for kind, n in row.kinds.items() if kind.startswith("sms "))
+
+
+GARBLED = ("gbk", "half_json", "nan", "deep", "html200")
+
+
+@row(12, "读不懂的答复", least=40)
+def garbled(row):
+    def rules(system):
+        share = 0.03 if system == "sms" else 0.07
+        return [
+            {"match": match, "do": {"kind": kind, "store": True, "depth": 2000}, "probability": share}
+            for kind in GARBLED
+            for match in (EFFECTS, FEEDS)
+        ]
+
+    struck(row, rules)
+    row.held_allowed += sum(n for kind, n in row.kinds.items() if kind.startswith("sms "))
+    # One open row a feed and rule; the next ones of its kind add nothing.
+    kept = row.rows(
+        "SELECT q.record_key, q.rule, length(i.raw_sealed) AS bytes FROM quarantine q"
+        " JOIN inbox i ON i.id = q.inbox_id WHERE q.kind = 'answer'"
+    )
+    row.notes["quarantined"] = sorted(each["record_key"] for each in kept)
+    if len(kept) < 3 or not all(each["bytes"] for each in kept):
+        row.problems.append(f"读不懂的答复没有留下原始内容：{kept}")

@@ -1,0 +1,77 @@
+"""Row 7: workers race, and sleep past their leases at each step."""
+
+import random
+import signal
+import time
+
+import psutil
+
+from tests.faults import forked
+from tests.faults.catalogue import row
+from tests.faults.rows.deaths import texts_in_flight
+
+LEASE_S = 2.0
+AT_ONCE = 6
+# No sleeper's transaction may stand in the way of all others for long: PostgreSQL ends it after a minute.
+ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "in_keep", "in_watermark"}]
+
+
+@row(
+    7,
+    "两个工作进程争抢，一个睡过了领取时限",
+    least=25,
+    cases=100,
+    patience_s=420,
+    settings={"SHENGUAN_CALL_DEADLINE_S": "1", "SHENGUAN_LEASE_S": str(LEASE_S)},
+)
+def slept_past_lease(row):
+    row.reread_s = 86400
+    draw, flying = random.Random(row.seed), set()
+    # A receiver that takes its time: others are in their calls when the sleepers wake.
+    row.faults("platform", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
+    row.faults("sms", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
+    row.days(3, each_s=0)
+    points = [*forked.AFTER_A_CALL, *ASLEEP_POINTS, *ASLEEP_POINTS]
+    draw.shuffle(points)
+    points = points[: row.times(len(points))]
+    for begin in range(0, len(points), AT_ONCE):
+        row.days(2, each_s=0)
+        sleepers = [forked.start(signal.SIGSTOP, point).go() for point in points[begin : begin + AT_ONCE]]
+        time.sleep(2.0)
+        asleep = [each for each in sleepers if is_stopped(each.pid)]
+        flying |= set(texts_in_flight(row))
+        other = forked.start().go()
+        time.sleep(3 * LEASE_S)
+        for each in asleep:
+            row.kinds[f"asleep {each.point}"] += 1
+            each.send(signal.SIGCONT)
+        time.sleep(1.0)
+        for each in [*sleepers, other]:
+            each.end()
+    slept = sum(n for kind, n in row.kinds.items() if kind.startswith("asleep"))
+    row.heal()
+    row.hit = slept  # a late answer is no fault, only time for the race
+    row.held_allowed += len(flying)
+    strangers = row.rows(RECORDED_WITHOUT_LEASE)
+    if strangers:
+        row.problems.append(f"失去领取之后仍写入了结果：{strangers[:3]}")
+    row.dispatcher("one")
+    row.dispatcher("two")
+    row.measure_drain()
+    row.rest()
+
+
+RECORDED_WITHOUT_LEASE = (
+    "SELECT h.entity_id, h.actor, h.event FROM history h WHERE h.entity = 'effect'"
+    " AND h.event IN ('accepted', 'already_done', 'unknown', 'refused')"
+    " AND EXISTS (SELECT FROM effect_attempts w WHERE w.worker = h.actor) AND NOT EXISTS"
+    " (SELECT FROM effect_attempts a WHERE a.own_id = h.entity_id AND a.worker = h.actor"
+    " AND a.outcome = h.event)"
+)
+
+
+def is_stopped(pid) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
