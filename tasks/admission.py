@@ -28,7 +28,7 @@ from models.ledger.sealing import Sealing
 from tasks.case_rows import CaseChange, write_changes
 from tasks.in_front import Problem, in_front_of_a_person, unknown_items
 from tasks.pinning import Pin, pinned_items
-from tasks.turns import Read, begin_turn, read_waiting
+from tasks.turns import Read, Turn, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)
 
@@ -68,19 +68,19 @@ async def admit_cases(
     Raises:
         LedgerUnavailable: nothing of the batch was written but the count of its attempts.
     """
-    limit = await begin_turn(ledger, "case", limit)
-    if not limit:
-        return Admitted()
-    async with ledger.writing() as conn:
-        return await _admit(conn, sealing, city, calendar, limit)
+    async with begin_turn(ledger, "case", limit) as turn:
+        if not turn.ids:
+            return Admitted()
+        async with turn.session.writing() as conn:
+            return await _admit(conn, sealing, city, calendar, turn)
 
 
-async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, limit: int) -> Admitted:
+async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, turn: Turn) -> Admitted:
     now = await clock.business_now(conn)
     outcomes: list[tuple[UUID, str, str | None]] = []
     unknown: dict[str, int] = defaultdict(int)
     known: list[_Known] = []
-    read, problems = await read_waiting(conn, sealing, "case", parse_case, limit)
+    read, problems = await read_waiting(conn, sealing, "case", parse_case, len(turn.ids), turn=turn)
     living = await cases.lock_by_id(conn, sorted({_case_id(each) for each in read}))
     pinned = await pinned_items(conn, city, {_pin(row) for row in living.values()})
     for each in read:
@@ -102,7 +102,11 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, l
         else:
             known.append(_Known(row, record, case_id, item, city.catalog.version, result))
     changes = _changes(living, known, outcomes, problems)
-    await write_changes(conn, sealing, city, calendar, changes, business_now=now)
+    overtaken = await write_changes(conn, sealing, city, calendar, changes, business_now=now)
+    if overtaken:
+        # Another worker has just admitted these cases' first record: ours wait, and are told against it.
+        theirs = {each.row["id"] for each in known if each.case_id in overtaken}
+        outcomes = [each for each in outcomes if each[0] not in theirs]
     outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
     await unknown_items(conn, calendar, unknown, business_now=now)
     await inbox.close(conn, outcomes)

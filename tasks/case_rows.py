@@ -95,19 +95,25 @@ async def write_changes(
     changes: Sequence[CaseChange],
     *,
     business_now: datetime,
-) -> None:
-    """Write the changes of one batch, in the caller's transaction."""
+) -> set[UUID]:
+    """Write the changes of one batch, in the caller's transaction.
+
+    Returns the cases that somebody else has begun meanwhile: nothing was written of those.
+    """
     if not changes:
-        return
+        return set()
     columns = {change.id: _columns(change, sealing) for change in changes}
-    new = [change for change in changes if change.before is None]
-    await begin(
+    # In one order, so that two that begin the same cases wait for each other and do not lock each other.
+    new = sorted((change for change in changes if change.before is None), key=lambda one: one.id)
+    begun = await begin(
         conn,
         CASE,
         [_new_case(change, columns[change.id]) for change in new],
         actor=ACTOR,
         business_now=business_now,
     )
+    overtaken = {change.id for change in new} - begun
+    changes = [change for change in changes if change.id not in overtaken]
     await _move_known(
         conn, [change for change in changes if change.before is not None], columns, business_now
     )
@@ -126,6 +132,7 @@ async def write_changes(
         conn, sealing, [*owed, *(report.owed for report in reports)], business_now=business_now
     )
     await remember_reports(conn, reports, planned)
+    return overtaken
 
 
 def _columns(change: CaseChange, sealing: Sealing) -> dict[str, Any]:

@@ -114,15 +114,18 @@ async def admit_credit_records(
     ledger: Ledger, sealing: Sealing, calendar: Calendar, *, limit: int = 500
 ) -> int:
     """Give the oldest waiting credit records their turn: kept, and returned to the approval side."""
-    limit = await begin_turn(ledger, "credit_record", limit)
-    if not limit:
-        return 0
-    async with ledger.writing() as conn:
-        now = await clock.business_now(conn)
-        read, problems = await read_waiting(conn, sealing, "credit_record", parse_credit_record, limit)
-        outcomes = await _keep(conn, sealing, read, now)
-        outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
-        await inbox.close(conn, outcomes)
+    async with begin_turn(ledger, "credit_record", limit) as turn:
+        if not turn.ids:
+            return 0
+        async with turn.session.writing() as conn:
+            now = await clock.business_now(conn)
+            read, problems = await read_waiting(
+                conn, sealing, "credit_record", parse_credit_record, limit, turn=turn
+            )
+            await inbox.one_at_a_time(conn, "credit_record")
+            outcomes = await _keep(conn, sealing, read, now)
+            outcomes += await in_front_of_a_person(conn, calendar, problems, business_now=now)
+            await inbox.close(conn, outcomes)
     return len(outcomes)
 
 

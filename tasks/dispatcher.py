@@ -1,51 +1,135 @@
-"""The dispatcher: a supervised process that carries the work out, whether Prefect is up or not."""
+"""The dispatcher: a supervised process that carries the work out, whether Prefect is up or not.
+
+Several may run, on one machine or on many: they share what the ledger leases, and each feed is read,
+each look-up made and each picture drawn by one of them at a time.
+"""
 
 import asyncio
 import signal
-import time
 
-import structlog
-
-from models.domain.errors import ShenguanError
-from models.ledger.connection import LedgerUnavailable
 from tasks import steps
 from tasks.composition import Services, open_services
 from tasks.draining import worked
+from tasks.lanes import Lane, Turn
 from tasks.showing import Mirroring
+from tasks.steps import Counts
+from tasks.watching import Watch
 
-log = structlog.get_logger(__name__)
+_OTHER_FEEDS_S = 2.0
+"""How often feeds are asked at rest whose news is nobody's first moment."""
+_AFTER_NEWS_S = 0.2
+_AT_REST_S = 1.0
+"""How often lanes look that are woken when something is due: for what becomes due by time alone."""
+_MIRROR = "mirror"
 
-_LONGEST_PAUSE_S = 10.0
+ALONE = frozenset(
+    {
+        "take_in_cases",
+        "take_in_feedback",
+        "take_in_credit_records",
+        "check_parties",
+        "settle",
+        _MIRROR,
+    }
+)
+"""What one process at a time does: two would ask the same or walk the same."""
+
+FOLLOWERS = {
+    "admit_cases": ("send_pushes",),
+    "send_pushes": ("tell_liaisons", "claim"),
+    "tell_liaisons": ("match_receipts",),
+    "close_observed": ("settle",),
+}
+"""What a step's finds make due in another lane, so that it need not wait for its question."""
 
 
 async def run_dispatcher(*, rest_s: float = 0.5) -> None:
-    """Run every step again and again until SIGTERM; ``rest_s`` seconds between rounds at rest."""
+    """Work until SIGTERM; at rest the platform's cases are asked for every ``rest_s`` seconds."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with open_services() as services:
-        mirroring = asyncio.create_task(Mirroring(services).keep_showing(stop))
-        await _work(services, stop, rest_s)
-        await mirroring
+        await dispatch(services, stop, rest_s=rest_s)
 
 
-async def _work(services: Services, stop: asyncio.Event, rest_s: float) -> None:
-    pause = rest_s
+async def dispatch(services: Services, stop: asyncio.Event, *, rest_s: float = 0.5) -> None:
+    """Every lane, the bell and the mirror, until ``stop``; what is in hand is finished first."""
+    lanes: list[Lane] = []
+
+    def wake_all() -> None:
+        for lane in lanes:
+            lane.wake()
+
+    def followed(did: dict[str, Counts]) -> None:
+        followers = {
+            follower for name, counts in did.items() if worked(counts) for follower in FOLLOWERS.get(name, ())
+        }
+        if followers:
+            for lane in lanes:
+                lane.wake(followers)
+
+    watch = Watch(services.settings.database_url.get_secret_value(), ALONE, wake_all)
+    lanes += [
+        Lane(name, turns, services, ours=watch.is_ours, after=followed) for name, turns in _lanes(rest_s)
+    ]
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(watch.keep_listening(stop))
+        beside.create_task(_mirror(services, watch, stop))
+        for lane in lanes:
+            pause = rest_s if lane.name == "cases" else max(rest_s, _AT_REST_S)
+            beside.create_task(lane.run(stop, rest_s=pause))
+        await stop.wait()
+        wake_all()
+
+
+def _lanes(rest_s: float) -> list[tuple[str, list[Turn]]]:
+    """The first moment's lanes, one for the credit system, and one for all that is left."""
+    first = [
+        (
+            "cases",
+            [
+                Turn(steps.take_in_cases, every_s=rest_s, again_s=min(rest_s, _AFTER_NEWS_S)),
+                Turn(steps.admit_cases, follows="take_in_cases"),
+            ],
+        ),
+        ("pushes", [Turn(steps.send_pushes)]),
+        ("texts", [Turn(steps.tell_liaisons)]),
+        (
+            "credit",
+            [
+                Turn(steps.check_parties),
+                Turn(steps.send_reports),
+                Turn(steps.take_in_credit_records, every_s=max(rest_s, _OTHER_FEEDS_S)),
+                Turn(steps.admit_credit_records, follows="take_in_credit_records"),
+            ],
+        ),
+    ]
+    taken = {turn.step for _, turns in first for turn in turns}
+    rest = [
+        Turn(step, every_s=max(rest_s, _OTHER_FEEDS_S)) if step is steps.take_in_feedback else Turn(step)
+        for step in steps.EVERY_STEP
+        if step not in taken
+    ]
+    return [*first, ("rest", rest)]
+
+
+async def _mirror(services: Services, watch: Watch, stop: asyncio.Event) -> None:
+    """Keep Prefect's picture in step while no other process does."""
+    mirroring = Mirroring(services)
     while not stop.is_set():
-        begun = time.monotonic()
-        try:
-            did = await steps.everything(services)
-            # At work, the next round follows at once.
-            pause = 0.0 if any(worked(counts) for counts in did.values()) else rest_s
-        except LedgerUnavailable as away:
-            log.warning("ledger.away", reason=away.reason)
-            pause = min(_LONGEST_PAUSE_S, max(rest_s, pause * 2 or rest_s))
-        except ShenguanError as finding:
-            log.error("round.failed", error=type(finding).__name__)  # noqa: TRY400 - a trace shows nothing more
-            pause = min(_LONGEST_PAUSE_S, max(rest_s, pause * 2 or rest_s))
-        left = pause - (time.monotonic() - begun)
-        if left > 0:
-            try:
-                await asyncio.wait_for(stop.wait(), left)
-            except TimeoutError:
-                continue
+        if watch.is_ours(_MIRROR):
+            given_up = asyncio.Event()
+            showing = asyncio.create_task(mirroring.keep_showing(given_up))
+            while not stop.is_set() and watch.is_ours(_MIRROR) and not showing.done():
+                await _pause(stop)
+            given_up.set()
+            await showing
+        else:
+            await _pause(stop)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), _AT_REST_S)
+    except TimeoutError:
+        return

@@ -32,7 +32,7 @@ from tasks.pinning import pinned_items
 from tasks.planning import Owed, owed_return, plan
 from tasks.reporting import Report, owed_penalty, remember_reports
 from tasks.supervised import Felt, feel
-from tasks.turns import Read, begin_turn, read_waiting
+from tasks.turns import Read, Turn, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)
 
@@ -60,16 +60,17 @@ async def admit_feedback(
     """Give the oldest waiting results their turn; how many had it."""
     async with ledger.writing() as conn:
         await feedback.reopen_found(conn, _EARLY, _BY_ITSELF)
-    limit = await begin_turn(ledger, "feedback", limit)
-    if not limit:
-        return 0
-    async with ledger.writing() as conn:
-        return await _admit(conn, sealing, city, calendar, limit)
+    async with begin_turn(ledger, "feedback", limit) as turn:
+        if not turn.ids:
+            return 0
+        async with turn.session.writing() as conn:
+            return await _admit(conn, sealing, city, calendar, turn)
 
 
-async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, limit: int) -> int:
+async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, turn: Turn) -> int:
     now = await clock.business_now(conn)
-    read, problems = await read_waiting(conn, sealing, "feedback", parse_feedback, limit)
+    read, problems = await read_waiting(conn, sealing, "feedback", parse_feedback, len(turn.ids), turn=turn)
+    await inbox.one_at_a_time(conn, "feedback")
     fresh, outcomes = await _newest(conn, read)
     matches = await _match(conn, sealing, city, [each.record for each in fresh])
     stopped = await _cases_with_a_person(conn, fresh, matches)

@@ -12,7 +12,7 @@ import structlog
 
 from adapters.values import Page
 from models.domain.errors import NotDone, ShenguanError, Unreadable
-from models.ledger.connection import LedgerUnavailable
+from models.ledger.connection import LedgerBusy, LedgerUnavailable
 from tasks import (
     admission,
     again,
@@ -270,18 +270,27 @@ async def everything(services: Services) -> dict[str, Counts]:
     Raises:
         LedgerUnavailable: there is nothing to work on.
     """
-    did: dict[str, Counts] = {}
-    for step in EVERY_STEP:
-        try:
-            did[step.__name__] = await step(services)
-        except LedgerUnavailable:
-            raise
-        except Exception as surprise:  # noqa: BLE001 - the others' work does not wait for it
-            # A ShenguanError's sentence holds no personal data; of others only the kind is told.
-            said = str(surprise) if isinstance(surprise, ShenguanError) else ""
-            log.error("step.failed", step=step.__name__, error=type(surprise).__name__, said=said)  # noqa: TRY400
-            did[step.__name__] = {"failed": 1}
-    return did
+    return {step.__name__: await attempted(step, services) for step in EVERY_STEP}
+
+
+async def attempted(step: Step, services: Services) -> Counts:
+    """What the step did; ``failed`` where it failed, which is in the log and stops no other.
+
+    Raises:
+        LedgerUnavailable: there is nothing to work on.
+    """
+    try:
+        return await step(services)
+    except LedgerBusy:
+        log.info("step.busy", step=step.__name__)  # others were first; its turn comes again
+        return {"failed": 1}
+    except LedgerUnavailable:
+        raise
+    except Exception as surprise:  # noqa: BLE001 - the others' work does not wait for it
+        # A ShenguanError's sentence holds no personal data; of others only the kind is told.
+        said = str(surprise) if isinstance(surprise, ShenguanError) else ""
+        log.error("step.failed", step=step.__name__, error=type(surprise).__name__, said=said)  # noqa: TRY400
+        return {"failed": 1}
 
 
 def text_rules(services: Services) -> texting.TextRules:

@@ -51,21 +51,56 @@ class _Phone:
 async def plan_texts(
     ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, rules: TextRules, *, limit: int = 2000
 ) -> int:
-    """Plan the texts that may go now; returns how many. News whose time has not come keeps waiting."""
+    """Plan the texts that may go now; returns how many. News whose time has not come keeps waiting.
+
+    What waits for a window to pass is not even read: a first text is as fast behind many waiting ones.
+    """
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
-        news = await texts.waiting_news(conn, limit)
-        if not news:
+        sections = await texts.waiting_sections(conn)
+        if not sections:
             return 0
-        liaisons = await texts.liaisons_of(
-            conn, sorted({row["section_id"] for row in news}), business_day(now)
-        )
+        liaisons = await texts.liaisons_of(conn, sorted(sections), business_day(now))
         candidates = {one["phone_index"] for them in liaisons.values() for one in them if one["phone_index"]}
         last = await texts.last_texts(conn, sorted(candidates), business_day(now).isoformat())
-        phones, nobody = _by_phone(news, liaisons, {phone for phone, row in last.items() if row["refused"]})
+        refused = {phone for phone, row in last.items() if row["refused"]}
+        reached, unreached = _open_sections(sections, liaisons, last, refused, rules, now)
+        news = await texts.waiting_news(conn, limit, reached, unreached)
+        phones, nobody = _by_phone(news, liaisons, refused)
         due = due_at(calendar, now)
         await texts.without_phone(conn, [(row["push_own_id"], OPERATIONS_DESK, due) for row in nobody])
         return await _plan(conn, sealing, city, phones, last, rules, now)
+
+
+def _reachable(people: Sequence[dict[str, Any]], refused: set[bytes]) -> dict[str, Any] | None:
+    """The main liaison in office, else the backup: whoever has a phone that the gateway takes."""
+    return next((one for one in people if one["phone_index"] and one["phone_index"] not in refused), None)
+
+
+def _open_sections(
+    sections: dict[str, bool],
+    liaisons: dict[str, list[dict[str, Any]]],
+    last: dict[bytes, dict[str, Any]],
+    refused: set[bytes],
+    rules: TextRules,
+    now: datetime,
+) -> tuple[list[str], list[str]]:
+    """The sections whose phone may have a text now, and those that nobody can be reached for."""
+    by_phone: dict[bytes, list[str]] = {}
+    unreached = []
+    for section in sections:
+        person = _reachable(liaisons.get(section, []), refused)
+        if person is None:
+            unreached.append(section)
+        else:
+            by_phone.setdefault(person["phone_index"], []).append(section)
+    reached = [
+        section
+        for phone, theirs in by_phone.items()
+        if _may_go(last.get(phone), rules, now, urgent=any(sections[section] for section in theirs))
+        for section in theirs
+    ]
+    return reached, unreached
 
 
 def _by_phone(
@@ -74,9 +109,7 @@ def _by_phone(
     phones: dict[bytes, _Phone] = {}
     nobody = []
     for row in news:
-        # The main liaison in office, else the backup: whoever has a phone that the gateway takes.
-        people = liaisons.get(row["section_id"], [])
-        reachable = next((p for p in people if p["phone_index"] and p["phone_index"] not in refused), None)
+        reachable = _reachable(liaisons.get(row["section_id"], []), refused)
         if reachable is None:
             nobody.append(row)
             continue

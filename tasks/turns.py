@@ -4,13 +4,15 @@ A record that kills its worker counts too: after a few tries it is tried alone, 
 others down with it, and after some more it goes in front of a person.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from models.domain.errors import BrokenRecord
 from models.ledger.bulk import Conn
-from models.ledger.connection import Ledger
+from models.ledger.connection import Alone, Ledger
 from models.ledger.queries import inbox
 from models.ledger.sealing import SealBroken, Sealing
 from tasks.in_front import Problem
@@ -30,16 +32,36 @@ class Read(Generic[R]):
     record: R
 
 
-async def begin_turn(ledger: Ledger, kind: str, limit: int) -> int:
-    """Count an attempt for the records whose turn is next; how many to take now, 0 where none waits."""
-    async with ledger.writing() as conn:
-        attempts = await inbox.head_attempts(conn, kind)
-        wanted = 1 if attempts >= ALONE_AFTER else limit
-        return wanted if await inbox.count_attempts(conn, kind, wanted) else 0
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The records whose turn it is (``ids``): counted, and nobody else's until they are locked."""
+
+    ids: Sequence[UUID]
+    session: Alone
+
+
+@asynccontextmanager
+async def begin_turn(ledger: Ledger, kind: str, limit: int) -> AsyncIterator[Turn]:
+    """Count an attempt for the records whose turn is next; no ``ids`` where none waits.
+
+    Between the count and the lock nobody else counts: two workers take different records, and what
+    they share is no sign of a record that kills.
+    """
+    async with ledger.alone(f"turn:{kind}") as session:
+        async with session.writing() as conn:
+            attempts = await inbox.head_attempts(conn, kind)
+            ids = await inbox.count_attempts(conn, kind, 1 if attempts >= ALONE_AFTER else limit)
+        yield Turn(ids, session)
 
 
 async def read_waiting(
-    conn: Conn, sealing: Sealing, kind: str, parse: Callable[[bytes, str], R], limit: int
+    conn: Conn,
+    sealing: Sealing,
+    kind: str,
+    parse: Callable[[bytes, str], R],
+    limit: int,
+    *,
+    turn: Turn | None = None,
 ) -> tuple[list[Read[R]], list[Problem]]:
     """The records whose turn it is, locked until the transaction ends, and those that cannot be read.
 
@@ -48,7 +70,10 @@ async def read_waiting(
     """
     read: list[Read[R]] = []
     problems: list[Problem] = []
-    for row in await inbox.take_waiting(conn, kind, limit):
+    rows = await inbox.take_waiting(conn, kind, limit, turn.ids if turn else None)
+    if turn is not None:
+        await turn.session.leave()
+    for row in rows:
         if row["attempts"] > POISON_AFTER:
             problems.append(Problem(row, "killed_worker", "处理该记录时进程多次中断，已隔离，请检查原始内容"))
             continue

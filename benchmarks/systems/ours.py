@@ -81,5 +81,5 @@ async def _round(services: Services, spent: dict[str, float]) -> bool:
 
 
 async def _news_waits(services: Services) -> bool:
-    async with services.ledger.writing() as conn:
-        return bool(await texts.waiting_news(conn, 1))
+    async with services.ledger.reading() as conn:
+        return bool(await texts.waiting_sections(conn))

@@ -4,6 +4,7 @@ The only place of COMMIT. Queries get a connection and never commit: inside :met
 psycopg itself refuses an explicit ``commit()``, and ``conn.transaction()`` is a savepoint.
 """
 
+import asyncio
 import select
 import time
 from collections.abc import AsyncIterator
@@ -73,6 +74,11 @@ class LedgerSaidNo(ShenguanError):  # noqa: N818
     def __str__(self) -> str:
         return f"台账约束不允许这样写入（{self.constraint or '未命名'}，{self.sqlstate}）"
 
+
+_ALONE_PATIENCE_S = 2.0
+_ALONE_LOOK_S = 0.01
+ALONE_SPACE = 0x5348
+"""The first half of these advisory locks' keys: nobody else of this database uses it."""
 
 _BUSY = (
     errors.LockNotAvailable,
@@ -178,21 +184,27 @@ class Ledger:
             LedgerSaidNo: a constraint says no, at the latest at the end.
             psycopg.errors.InFailedSqlTransaction: a statement failed and the body went on.
         """
+        async with self._borrowed() as conn, _writing(conn):
+            yield conn
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator["Alone"]:
+        """One connection for several transactions, and meanwhile nobody else is here under this name.
+
+        Whoever dies here is gone with its connection. Who cannot get in within two seconds, because the
+        other one is stopped, goes in beside it: the name spares work, what must not happen twice it does
+        not guard.
+
+        Raises:
+            LedgerUnavailable: PostgreSQL did not answer.
+        """
         async with self._borrowed() as conn:
-            await conn.set_read_only(False)
-            await conn.set_isolation_level(None)
-            committing = False
+            alone = Alone(conn, name)
+            await alone.enter()
             try:
-                async with conn.transaction():
-                    yield conn
-                    if conn.info.transaction_status == TransactionStatus.INERROR:
-                        # COMMIT would roll back without a word.
-                        raise errors.InFailedSqlTransaction("a failed statement was passed over")
-                    committing = True
-            except psycopg.Error as failure:
-                if committing and _is_lost(conn):
-                    raise CommitUnknown(type(failure).__name__, failure.sqlstate) from failure
-                raise
+                yield alone
+            finally:
+                await alone.leave()
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[LedgerConnection]:
@@ -227,6 +239,66 @@ class Ledger:
                 return conn
             await conn.close()
             await self._pool.putconn(conn)  # the pool drops it and opens another
+
+
+class Alone:
+    """A connection whose transactions follow one another while a name is held."""
+
+    def __init__(self, conn: LedgerConnection, name: str) -> None:
+        self._conn = conn
+        self._name = name
+        self._holds = False
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[LedgerConnection]:
+        """As :meth:`Ledger.writing`, on this connection."""
+        async with _writing(self._conn):
+            yield self._conn
+
+    async def enter(self) -> None:
+        """Hold the name, after two seconds at the latest without it."""
+        until = time.monotonic() + _ALONE_PATIENCE_S
+        await self._conn.set_read_only(False)
+        await self._conn.set_isolation_level(None)
+        while not self._holds:
+            cursor = await self._conn.execute(
+                "SELECT pg_try_advisory_lock(%s, hashtext(%s)) AS held", (ALONE_SPACE, self._name)
+            )
+            row = await cursor.fetchone()
+            await self._conn.rollback()  # a session's lock outlives it
+            self._holds = bool(row and row["held"])
+            if not self._holds:
+                if time.monotonic() > until:
+                    return
+                await asyncio.sleep(_ALONE_LOOK_S)
+
+    async def leave(self) -> None:
+        """Let others in; at once, also in the middle of a transaction."""
+        if not self._holds or self._conn.closed:
+            return
+        self._holds = False
+        in_transaction = self._conn.info.transaction_status == TransactionStatus.INTRANS
+        await self._conn.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (ALONE_SPACE, self._name))
+        if not in_transaction:
+            await self._conn.rollback()
+
+
+@asynccontextmanager
+async def _writing(conn: LedgerConnection) -> AsyncIterator[None]:
+    await conn.set_read_only(False)
+    await conn.set_isolation_level(None)
+    committing = False
+    try:
+        async with conn.transaction():
+            yield
+            if conn.info.transaction_status == TransactionStatus.INERROR:
+                # COMMIT would roll back without a word.
+                raise errors.InFailedSqlTransaction("a failed statement was passed over")
+            committing = True
+    except psycopg.Error as failure:
+        if committing and _is_lost(conn):
+            raise CommitUnknown(type(failure).__name__, failure.sqlstate) from failure
+        raise
 
 
 def _is_lost(conn: LedgerConnection) -> bool:

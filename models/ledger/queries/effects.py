@@ -12,6 +12,7 @@ from uuid import UUID
 
 from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent, EffectState
 from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.queries.bell import ring
 from models.ledger.queries.evidence import ANSWER_SAID, INTENT_SAID
 from models.ledger.tables.effects import Effect, EffectBody
 
@@ -114,6 +115,8 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
     written = await insert(conn, Effect, rows, conflict="(own_id) DO NOTHING", returning="own_id", only=_ROW)
     new = {row["own_id"] for row in written}
     await insert(conn, EffectBody, [row for row in rows if row.own_id in new], only=_BODY)
+    if new:
+        await ring(conn)
     return new
 
 
@@ -304,12 +307,14 @@ async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]
     They stored nothing under these ids, or will know them again, so the same id goes. Never a held text.
     """
     cursor = await conn.execute(f"{_ASK_AGAIN} AND case_id = ANY(%s) {_ASKED}".encode(), (list(case_ids),))
+    await ring(conn)
     return await cursor.fetchall()
 
 
 async def ask_these_again(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]:
     """As ``ask_again``, for these effects only."""
     cursor = await conn.execute(f"{_ASK_AGAIN} AND own_id = ANY(%s) {_ASKED}".encode(), (list(own_ids),))
+    await ring(conn)
     return await cursor.fetchall()
 
 
@@ -331,6 +336,7 @@ async def release_held(conn: Conn, own_id: str, *, confirmed_by: str, send_after
         " AND decided_at IS NULL AND asked_by <> %(by)s",
         {"by": confirmed_by, "after": send_after, "id": own_id, "states": _from(EffectEvent.RELEASED)},
     )
+    await ring(conn)
     return cursor.rowcount == 1
 
 

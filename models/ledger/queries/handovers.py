@@ -43,7 +43,7 @@ async def pushed(conn: Conn, limit: int) -> list[dict[str, Any]]:
     """Handovers whose push is proven and which nobody has claimed yet."""
     cursor = await conn.execute(
         "SELECT id, case_id, state, row_version, department_code, pushed_at FROM handovers"
-        " WHERE state = 'pushed' ORDER BY pushed_at, id LIMIT %s",
+        " WHERE state = 'pushed' ORDER BY pushed_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
         (limit,),
     )
     return await cursor.fetchall()
@@ -58,7 +58,7 @@ async def to_observe(conn: Conn, limit: int) -> list[dict[str, Any]]:
         WHERE h.state = 'claimed' AND c.state IN ('completed', 'settled')
           AND EXISTS (SELECT FROM effects e WHERE e.case_id = c.id AND e.handover_id = h.id
                       AND e.channel = 'push' AND e.stage = 'completion' AND e.state = 'accepted')
-        ORDER BY h.claimed_at, h.id LIMIT %s
+        ORDER BY h.claimed_at, h.id LIMIT %s FOR UPDATE OF h SKIP LOCKED
         """,
         (limit,),
     )
@@ -82,7 +82,7 @@ async def to_close(conn: Conn, today: date, limit: int) -> list[dict[str, Any]]:
         WHERE h.state = 'observing' AND c.state <> 'accepted'
           AND (h.observe_until <= %(today)s OR c.result <> 'granted')
           AND (f.mend_by IS NULL OR f.mend_by <= %(today)s)
-        ORDER BY h.observe_until, h.id LIMIT %(limit)s
+        ORDER BY h.observe_until, h.id LIMIT %(limit)s FOR UPDATE OF h SKIP LOCKED
         """,
         {"today": today, "limit": limit},
     )

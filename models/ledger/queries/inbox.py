@@ -7,8 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.queries.bell import ring
 from models.ledger.queries.evidence import Inward, keep_inward
 from models.ledger.tables.intake import Inbox, RefusedSecret
+
+DECIDING_SPACE = 0x5349
+"""The first half of these advisory locks' keys: nobody else of this database uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,45 +60,61 @@ async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
             if row.id in new
         ],
     )
+    if new:
+        await ring(conn)
     return new
 
 
-async def take_waiting(conn: Conn, kind: str, limit: int) -> list[dict[str, Any]]:
+async def take_waiting(
+    conn: Conn, kind: str, limit: int, counted: Sequence[UUID] | None = None
+) -> list[dict[str, Any]]:
     """The oldest waiting records of a kind, locked until the transaction ends; others skip them.
 
-    The attempt is counted by :func:`count_attempts` in a transaction before.
+    The attempt is counted by :func:`count_attempts` in a transaction before; ``counted`` takes only
+    those that were.
     """
     cursor = await conn.execute(
         "SELECT i.id, i.source, i.kind, i.record_key, i.record_version, i.sha256, r.raw_sealed, i.line_no,"
         " i.attempts, i.position, i.received_at FROM inbox i JOIN inbox_raw r ON r.inbox_id = i.id"
-        " WHERE i.outcome = 'waiting' AND i.kind = %s ORDER BY i.position LIMIT %s"
+        " WHERE i.outcome = 'waiting' AND i.kind = %(kind)s"
+        " AND (%(ids)s::uuid[] IS NULL OR i.id = ANY(%(ids)s)) ORDER BY i.position LIMIT %(limit)s"
         " FOR UPDATE OF i SKIP LOCKED",
-        (kind, limit),
+        {"kind": kind, "ids": list(counted) if counted is not None else None, "limit": limit},
     )
     return await cursor.fetchall()
 
 
 async def head_attempts(conn: Conn, kind: str) -> int:
-    """How often the oldest waiting record of a kind was tried; 0 where none waits."""
+    """How often the oldest waiting record of a kind was tried that nobody is at; 0 where none waits."""
     cursor = await conn.execute(
-        "SELECT attempts FROM inbox WHERE outcome = 'waiting' AND kind = %s ORDER BY position LIMIT 1",
+        "SELECT attempts FROM inbox WHERE outcome = 'waiting' AND kind = %s ORDER BY position LIMIT 1"
+        " FOR UPDATE SKIP LOCKED",
         (kind,),
     )
     row = await cursor.fetchone()
     return int(row["attempts"]) if row else 0
 
 
-async def count_attempts(conn: Conn, kind: str, limit: int) -> int:
-    """Count a try for the records whose turn is next, before anything is done with them.
+async def count_attempts(conn: Conn, kind: str, limit: int) -> list[UUID]:
+    """Count a try for the records whose turn is next, before anything is done with them; their ids.
 
-    A record that kills its worker is counted too. Returns how many wait in this batch.
+    A record that kills its worker is counted too. Whatever another transaction holds is its turn.
     """
     cursor = await conn.execute(
         "UPDATE inbox i SET attempts = i.attempts + 1 FROM (SELECT id FROM inbox WHERE outcome = 'waiting'"
-        " AND kind = %s ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED) due WHERE i.id = due.id",
+        " AND kind = %s ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED) due WHERE i.id = due.id"
+        " RETURNING i.id",
         (kind, limit),
     )
-    return cursor.rowcount
+    return [row["id"] for row in await cursor.fetchall()]
+
+
+async def one_at_a_time(conn: Conn, kind: str) -> None:
+    """Until this transaction ends no other one decides about records of this kind.
+
+    For kinds whose versions are compared with rows that may not exist yet, and so cannot be locked.
+    """
+    await conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (DECIDING_SPACE, kind))
 
 
 async def close(conn: Conn, outcomes: Sequence[tuple[UUID, str, str | None]]) -> None:
@@ -114,6 +134,7 @@ async def reopen_parked(conn: Conn, reasons: Sequence[str]) -> int:
         " WHERE outcome = 'parked' AND reason = ANY(%s)",
         (list(reasons),),
     )
+    await ring(conn)
     return cursor.rowcount
 
 

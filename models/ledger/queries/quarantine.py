@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, insert
+from models.ledger.queries.bell import ring
 from models.ledger.tables.intake import Incident, Quarantine
 
 
@@ -113,4 +114,5 @@ async def release(conn: Conn, ids: Sequence[UUID], released_by: str) -> list[UUI
         " WHERE i.id = r.inbox_id RETURNING i.id",
         (released_by, list(ids)),
     )
+    await ring(conn)
     return [row["id"] for row in await cursor.fetchall()]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays, insert
+from models.ledger.queries.bell import ring
 from models.ledger.tables.effects import SmsNews, SmsText
 
 
@@ -40,19 +41,42 @@ class NewText:
 async def add_news(conn: Conn, rows: Sequence[NewNews]) -> None:
     """Remember the news; the same push is news once."""
     await insert(conn, SmsNews, rows, conflict="(push_own_id) DO NOTHING")
+    if rows:
+        await ring(conn)
 
 
-async def waiting_news(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """News no text carries yet, with the item's name. Locked; others skip them.
+async def waiting_sections(conn: Conn) -> dict[str, bool]:
+    """The sections for which news waits, and whether any of it is urgent; costs a step of an index each."""
+    cursor = await conn.execute(
+        """
+        WITH RECURSIVE hops AS (
+            (SELECT section_id FROM sms_news WHERE state <> 'folded' ORDER BY section_id LIMIT 1)
+            UNION ALL
+            SELECT n.section_id FROM hops h CROSS JOIN LATERAL (
+                SELECT section_id FROM sms_news WHERE state <> 'folded' AND section_id > h.section_id
+                ORDER BY section_id LIMIT 1) n)
+        SELECT section_id, EXISTS (SELECT FROM sms_news n WHERE n.section_id = hops.section_id
+            AND n.state <> 'folded' AND n.urgent) AS urgent FROM hops
+        """
+    )
+    return {row["section_id"]: row["urgent"] for row in await cursor.fetchall()}
 
-    The oldest first, and what waits for a phone after all that can go.
+
+async def waiting_news(
+    conn: Conn, limit: int, reached: Sequence[str], unreached: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """News of these sections that no text carries yet, with the item's name. Locked; others skip them.
+
+    The oldest first, and what waited for a phone last. Of ``unreached`` sections only what does not
+    wait for a phone already.
     """
     cursor = await conn.execute(
         "SELECT n.push_own_id, n.section_id, n.stage, n.urgent, n.state, n.business_at, c.item_name,"
         " c.approval_department FROM sms_news n JOIN cases c ON c.id = n.case_id"
-        " WHERE n.state <> 'folded' ORDER BY n.state = 'no_phone', n.business_at, n.push_own_id LIMIT %s"
-        " FOR UPDATE OF n SKIP LOCKED",
-        (limit,),
+        " WHERE n.state <> 'folded' AND (n.section_id = ANY(%s)"
+        " OR n.section_id = ANY(%s) AND n.state = 'waiting')"
+        " ORDER BY n.state = 'no_phone', n.business_at, n.push_own_id LIMIT %s FOR UPDATE OF n SKIP LOCKED",
+        (list(reached), list(unreached), limit),
     )
     return await cursor.fetchall()
 

@@ -160,7 +160,7 @@ class SmsNews(SQLModel, table=True):
         CheckConstraint(
             "state <> 'no_phone' OR (owner IS NOT NULL AND due_at IS NOT NULL)", name="no_phone_has_owner"
         ),
-        Index("ix_sms_news_waiting", "section_id", postgresql_where=text("state <> 'folded'")),
+        Index("ix_sms_news_waiting", "section_id", "urgent", postgresql_where=text("state <> 'folded'")),
         Index("ix_sms_news_case", "case_id"),
         Index("ix_sms_news_text", "sms_own_id"),
         # a late proof of a held text, or its release, takes back what it carried

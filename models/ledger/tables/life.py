@@ -100,6 +100,12 @@ class Handover(SQLModel, table=True):
         Index("ix_handovers_pushed", "pushed_at", postgresql_where=text("state = 'pushed'")),
         Index("ix_handovers_claimed", "claimed_at", postgresql_where=text("state = 'claimed'")),
         Index("ix_handovers_observing", "observe_until", postgresql_where=text("state = 'observing'")),
+        # recalls that are not planned yet
+        Index(
+            "ix_handovers_recall_due",
+            "id",
+            postgresql_where=text("state = 'recalled' AND reason = 'recall_due'"),
+        ),
         Index("ix_handovers_dispatching", "case_id", postgresql_where=text("department_code IS NULL")),
     )
 
