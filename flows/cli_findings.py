@@ -32,12 +32,14 @@ def sentence_of(finding: Exception) -> tuple[int, str] | None:
     from config.city import CityFilesWrong
     from config.settings import SettingsWrong
     from models.domain.errors import ShenguanError
+    from models.evidence.signing import SigningKeyBroken
     from models.ledger.connection import LedgerUnavailable
     from models.ledger.keyring import KeyringBroken
     from models.ledger.setup import is_schema_unfit
     from tasks.fast_clock import WrongLedger
 
-    settings_or_place = SettingsWrong | CityFilesWrong | KeyringBroken | PortTaken | WrongLedger
+    files = KeyringBroken | SigningKeyBroken
+    settings_or_place = SettingsWrong | CityFilesWrong | files | PortTaken | WrongLedger
     if isinstance(finding, settings_or_place | LedgerUnavailable):
         return USAGE, str(finding)
     if is_schema_unfit(finding):

@@ -22,9 +22,11 @@ SHAPES: Mapping[str, str] = {
     "dispatch": "tasks.results.Ended",
     "doctor": "tasks.diagnosis.Diagnosis",
     "drain": "tasks.draining.Drained",
+    "evidence verify": "flows.cli_schemas.evidence_verified",
     "feedback import": "tasks.import_report.ImportReport",
     "incidents": "tasks.desk_lists.IncidentList",
     "keys create": "tasks.setting_up.Keys",
+    "keys evidence": "tasks.setting_up.EvidenceKey",
     "keys rotate": "tasks.setting_up.Keys",
     "listen": "tasks.results.Ended",
     "load-city": "tasks.results.CityLoaded",
@@ -65,6 +67,12 @@ def rerun_shapes() -> Any:
     from tasks.rerunning import Rerun
 
     return Rerun | BulkRerun
+def evidence_verified() -> Any:
+    """The whole log's report, or a pack's."""
+    from models.evidence.pack import PackVerified
+    from tasks.evidence_log import LogVerified
+
+    return LogVerified | PackVerified
 
 
 def schema_of(command: str) -> dict[str, Any]:

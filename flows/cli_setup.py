@@ -1,4 +1,4 @@
-"""What is done once for an installation: `provision`, `migrate`, `keys create`, `keys rotate`."""
+"""What is done once for an installation: `provision`, `migrate` and the files of `keys`."""
 
 import sys
 from pathlib import Path
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
     keys.command("create")(create)
     keys.command("rotate")(rotate)
+    keys.command("evidence")(evidence)
 
 
 def provision(
@@ -75,6 +76,21 @@ def create(
 
     done = create_keys(file, algorithm)
     say(done, [f"已建立 {done.file}（{done.algorithm}）；请立即另行备份"], json_out=json_out)
+
+
+def evidence(
+    file: Annotated[Path, typer.Argument(metavar="文件", help="SHENGUAN_EVIDENCE_KEY_FILE 所指")],
+    json_out: Json = False,
+) -> None:
+    """新建留痕签名密钥（Ed25519，权限 0600），公钥写在旁边；已有的从不覆盖。请公布公钥编号。"""
+    from tasks.setting_up import create_evidence_key
+
+    done = create_evidence_key(file)
+    lines = [
+        f"已建立 {done.file}；公钥 {done.public}，编号 {done.key}",
+        "请公布公钥编号，并把公钥交给核验的人",
+    ]
+    say(done, lines, json_out=json_out)
 
 
 def rotate(

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from adapters.stack.secrets import Secrets
 from models.domain.errors import ShenguanError
+from models.evidence.signing import create_signing_key, public_file
 from models.ledger.keyring import Keyring, SealAlgorithm, create_keyring, rotate_keyring
 from models.ledger.provision import LEDGER_DATABASE, PREFECT_DATABASE, ROLE_NAMES, Role
 from models.ledger.setup import bring_up, give
@@ -105,6 +106,28 @@ def create_keys(path: Path, algorithm: SealAlgorithm) -> Keys:
     except FileExistsError:
         raise KeysThere(str(path)) from None
     return _keys(path)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceKey:
+    """The key that signs evidence heads: its file, its public half's file, and the id to publish."""
+
+    file: str
+    public: str
+    key: str
+
+
+def create_evidence_key(path: Path) -> EvidenceKey:
+    """A new signing key, 0600, with its public half beside it.
+
+    Raises:
+        KeysThere: there is one.
+    """
+    try:
+        verifier = create_signing_key(path)
+    except FileExistsError:
+        raise KeysThere(str(path)) from None
+    return EvidenceKey(str(path), str(public_file(path)), verifier.key_id)
 
 
 def rotate_keys(path: Path, algorithm: SealAlgorithm | None) -> Keys:

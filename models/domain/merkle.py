@@ -83,21 +83,25 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     return Peaks.of(hashes).root()
 
 
-def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes that lead from the leaf at ``index`` to the root over all of ``hashes``, lowest first."""
-    if not 0 <= index < len(hashes):
-        raise IndexError(index)
-    proof: list[bytes] = []
-    begin, end = 0, len(hashes)
-    while end - begin > 1:
-        middle = begin + _split(end - begin)
-        if index < middle:
-            proof.append(root_of(hashes[middle:end]))
-            end = middle
-        else:
-            proof.append(root_of(hashes[begin:middle]))
-            begin = middle
-    return proof[::-1]
+def inclusion_proofs(hashes: Sequence[bytes], indexes: Iterable[int]) -> dict[int, list[bytes]]:
+    """For each index the hashes that lead from its leaf to the root over all of ``hashes``, lowest first.
+
+    The tree is built once, however many leaves are asked for.
+    """
+    places = {index: index for index in indexes}
+    if any(not 0 <= index < len(hashes) for index in places):
+        raise IndexError(max(places))
+    proofs: dict[int, list[bytes]] = {index: [] for index in places}
+    level = list(hashes)
+    while len(level) > 1:
+        for index, place in places.items():
+            # The last of an odd level has nobody beside it, and rises as it is.
+            if place ^ 1 < len(level):
+                proofs[index].append(level[place ^ 1])
+            places[index] = place >> 1
+        pairs = [node_hash(level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        level = [*pairs, level[-1]] if len(level) % 2 else pairs
+    return proofs
 
 
 def root_from_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes]) -> bytes | None:

@@ -15,6 +15,8 @@ from models.ledger.bulk import Conn, arrays
 
 _SEALER = 0x5347_0E01
 _TIME = "'\"' || to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') || '\"'"
+LEAF_TIME = """substring(l.leaf FROM '"at":"([0-9T:.-]+Z)"')"""
+"""When a leaf ``l`` says it was written, as text that sorts; no leaf of another form stops a query."""
 _NEXT_LEAF = "nextval('evidence_leaves_number_seq')"
 # asked for after the transaction's first write, which gives it its xid: see EvidenceSeal
 
@@ -205,10 +207,8 @@ async def backlog(conn: Conn) -> dict[str, Any]:
     cursor = await conn.execute(
         (
             "SELECT (SELECT coalesce(max(size), 0) FROM evidence_seals) AS sealed, u.unsealed,"
-            " coalesce(extract(epoch FROM clock_timestamp() - u.since), 0)::float AS waits_s"
-            " FROM (SELECT count(*) AS unsealed, min((l.leaf::json ->> 'at')::timestamptz) AS since"
-            + _UNSEALED
-            + ") u"
+            " coalesce(extract(epoch FROM clock_timestamp() - u.since::timestamptz), 0)::float AS waits_s"
+            " FROM (SELECT count(*) AS unsealed, min(" + LEAF_TIME + ") AS since" + _UNSEALED + ") u"
         ).encode()
     )
     row = await cursor.fetchone()

@@ -8,7 +8,7 @@ from models.domain.merkle import (
     EMPTY_ROOT,
     Peaks,
     consistency_proof,
-    inclusion_proof,
+    inclusion_proofs,
     is_consistent,
     leaf_hash,
     node_hash,
@@ -83,7 +83,7 @@ def test_peaks_that_fit_no_tree_are_refused():
 def test_every_leaf_is_proven_and_no_other_place_or_hash_is(size, data):
     hashes = made(size)
     index = data.draw(st.integers(0, size - 1))
-    proof, root = inclusion_proof(hashes, index), root_of(hashes)
+    proof, root = inclusion_proofs(hashes, [index])[index], root_of(hashes)
     assert root_from_inclusion(index, size, hashes[index], proof) == root
     other = data.draw(st.integers(0, size).filter(lambda each: each != index))
     assert root_from_inclusion(other, size, hashes[index], proof) != root
@@ -117,7 +117,7 @@ def test_an_older_tree_is_proven_the_beginning_of_the_newer_and_no_other_is(size
 def test_questions_beyond_the_tree_have_no_answer():
     hashes = made(3)
     with pytest.raises(IndexError):
-        inclusion_proof(hashes, 3)
+        inclusion_proofs(hashes, [1, 3])
     with pytest.raises(IndexError):
         consistency_proof(hashes, 0)
     assert root_from_inclusion(3, 3, hashes[0], []) is None

@@ -1,0 +1,133 @@
+"""`shenguan evidence`: what proves what was done; and how anybody can check it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli_output import Json, begin_work, busy, say
+
+if TYPE_CHECKING:
+    from models.evidence.audit import Finding
+    from models.evidence.heads import Head
+    from models.evidence.pack import PackVerified
+    from models.evidence.signing import Verifier
+    from tasks.evidence_log import LogVerified
+
+evidence = typer.Typer(help="留痕：封存、核验、证据包。", no_args_is_help=True, rich_markup_mode=None)
+PublicKey = Annotated[
+    Path | None,
+    typer.Option("--key", help="公钥文件（PEM）；不写则用签名密钥旁的公钥，核验证据包时用包内公钥"),
+]
+PackFile = Annotated[Path | None, typer.Argument(metavar="[证据包]", help="证据包文件；不写则核验整份日志")]
+Kept = Annotated[
+    Path | None, typer.Option("--head", help="另行保存的签名头（一行 JSON）：能发现整份日志被替换或回退")
+]
+_VERIFY = """核验一个证据包，或（不写文件）核验整份留痕日志：逐条比对数据库与库外的签名头。
+
+证据包的核验不需要数据库与密钥。发现改动、删除、调换、截短、整份替换或签名头回退时退出码 1，
+第一行即第一条不符的留痕（位置与编号）。"""
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.add_typer(evidence, name="evidence")
+    evidence.command("verify", help=_VERIFY)(verify)
+
+
+def verify(
+    pack: PackFile = None,
+    key: PublicKey = None,
+    head: Kept = None,
+    json_out: Json = False,
+) -> None:
+    """See _VERIFY."""
+    from flows.cli_findings import FINDINGS, FINE
+
+    verifier, kept = _verifier(key), _kept(head)
+    if pack is not None:
+        from models.evidence.pack import verify_pack
+
+        told = verify_pack(pack, verifier, kept=kept)
+        say(told, _pack_lines(told), json_out=json_out)
+        raise typer.Exit(FINDINGS if told.findings else FINE)
+    whole = _verify_log(verifier, kept)
+    say(whole, _log_lines(whole), json_out=json_out)
+    raise typer.Exit(FINDINGS if whole.findings else FINE)
+
+
+def _verifier(key: Path | None) -> "Verifier | None":
+    from models.evidence.signing import SigningKeyBroken, Verifier
+
+    if key is None:
+        return None
+    try:
+        return Verifier.from_pem(key.read_bytes(), said=str(key))
+    except OSError as unreadable:
+        raise SigningKeyBroken(str(key), f"无法读取（{unreadable.strerror}）") from unreadable
+
+
+def _kept(head: Path | None) -> "Head | None":
+    from models.evidence.heads import HeadUnreadable, read_head
+
+    if head is None:
+        return None
+    try:
+        lines = head.read_bytes().splitlines()
+    except OSError as unreadable:
+        raise HeadUnreadable(f"{head}（{unreadable.strerror}）") from unreadable
+    if not lines:
+        raise HeadUnreadable(f"{head} 是空的")
+    return read_head(lines[-1])
+
+
+def _verify_log(verifier: "Verifier | None", kept: "Head | None") -> "LogVerified":
+    from models.evidence.folder import EvidenceFolder
+    from models.evidence.signing import SigningKeyBroken, public_file
+    from models.ledger.connection import Ledger
+    from tasks.evidence_log import LogVerified, verify_log
+
+    settings = begin_work(log_level="warning")
+    if verifier is None and settings.evidence_key_file is not None:
+        verifier = _verifier(public_file(settings.evidence_key_file))
+    if verifier is None:
+        raise SigningKeyBroken("--key", "请给出公钥文件")
+    key = verifier
+
+    async def run() -> LogVerified:
+        url = settings.database_url.get_secret_value()
+        async with Ledger.open(url, max_size=1, statement_timeout_s=3600) as ledger:
+            return await verify_log(ledger, EvidenceFolder(settings.evidence_folder), key, kept=kept)
+
+    with busy("核验留痕日志"):
+        return asyncio.run(run())
+
+
+def _log_lines(told: "LogVerified") -> Iterator[str]:
+    if told.findings:
+        yield from _finding_lines(told.findings)
+        yield f"共 {told.bad} 条留痕不符；可证明的到第 {told.proven} 条（{told.heads} 个签名头）"
+    else:
+        waits = f"，另有 {told.leaves - told.proven} 条待下一个签名头" if told.leaves > told.proven else ""
+        yield (
+            f"留痕日志完整：{told.proven} 条，{told.heads} 个签名头，最后 {told.head_at or '—'}{waits}；"
+            f"公钥 {told.key}"
+        )
+
+
+def _pack_lines(told: "PackVerified") -> Iterator[str]:
+    yield from _finding_lines(told.findings)
+    where = "（公钥取自包内，请与公布的公钥编号核对）" if told.own_key else ""
+    said = "有不符之处" if told.findings else "证据包无误"
+    yield (
+        f"{said}：办件 {told.case_no}，{told.leaves} 条留痕，其中 {told.opened} 条附明文；"
+        f"签名头 {told.size} 条，{told.head_at}；公钥 {told.key}{where}"
+    )
+
+
+def _finding_lines(findings: "tuple[Finding, ...]") -> Iterator[str]:
+    for at, each in enumerate(findings):
+        first = "首个不符：" if at == 0 else "  "
+        yield f"{first}{each.said}" + (f"（编号 {each.own_id}）" if each.own_id else "")

@@ -1,0 +1,208 @@
+"""A pack: what the log holds about one case, for somebody who has neither our ledger nor our keys.
+
+A zip file: ``pack.json`` with the leaves, their proofs and the signed head, ``public.pem``, ``bytes/`` with
+the sealed bytes and, where it was opened, the plain ones, and ``目录.md`` for people. To be checked without
+a database; ``docs/evidence.md`` says how, byte by byte.
+"""
+
+import hashlib
+import hmac
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.domain.errors import ShenguanError
+from models.domain.keys import own_id
+from models.domain.merkle import is_consistent, leaf_hash, root_from_inclusion
+from models.evidence.audit import Finding, own_id_in
+from models.evidence.heads import Head, HeadUnreadable, read_head
+from models.evidence.signing import Verifier
+
+PACK, PUBLIC, INDEX = "pack.json", "public.pem", "目录.md"
+
+
+class PackUnreadable(ShenguanError):  # noqa: N818 - named as the finding it is
+    """The file is no pack of ours. ``reason`` is Chinese."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}：{self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One leaf of a pack with its proof; ``plain`` and ``salt`` only where it was opened."""
+
+    position: int
+    leaf: str
+    proof: Sequence[bytes]
+    sealed: bytes | None = None
+    plain: bytes | None = None
+    salt: bytes | None = None
+    business_key: str | None = None
+    content_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackVerified:
+    """What a pack proves: ``leaves`` stand under the head, ``opened`` of them with their plain bytes.
+
+    ``own_key``: the public key came with the pack, so that its id must be compared with the published one.
+    """
+
+    case_no: str
+    leaves: int
+    opened: int
+    size: int
+    head_at: str
+    key: str
+    own_key: bool
+    findings: tuple[Finding, ...]
+
+
+def write_pack(
+    path: Path,
+    case_no: str,
+    head: Head,
+    verifier: Verifier,
+    items: Sequence[Item],
+    index: str,
+    *,
+    made_at: str,
+    consistency: tuple[Head, Sequence[bytes]] | None = None,
+) -> None:
+    """Write the pack; ``index`` is the page for people."""
+    value = {
+        "v": 1,
+        "case_no": case_no,
+        "made_at": made_at,
+        "head": json.loads(head.line()),
+        "leaves": [_entry(item) for item in items],
+        "consistency": consistency
+        and {
+            "head": json.loads(consistency[0].line()),
+            "proof": [each.hex() for each in consistency[1]],
+        },
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr(PACK, json.dumps(value, ensure_ascii=False, indent=1))
+        pack.writestr(PUBLIC, verifier.pem())
+        pack.writestr(INDEX, index)
+        for item in items:
+            for kind, content in (("sealed", item.sealed), ("plain", item.plain)):
+                if content is not None:
+                    pack.writestr(_name(item.position, kind), content)
+
+
+def _name(position: int, kind: str) -> str:
+    return f"bytes/{position:010d}.{kind}"
+
+
+def _entry(item: Item) -> dict[str, Any]:
+    return {
+        "position": item.position,
+        "leaf": item.leaf,
+        "proof": [each.hex() for each in item.proof],
+        "sealed": None if item.sealed is None else _name(item.position, "sealed"),
+        "plain": None if item.plain is None else _name(item.position, "plain"),
+        "salt": None if item.salt is None else item.salt.hex(),
+        "business_key": item.business_key,
+        "content_version": item.content_version,
+    }
+
+
+def verify_pack(path: Path, verifier: Verifier | None = None, *, kept: Head | None = None) -> PackVerified:
+    """What this pack proves. With ``verifier`` the key that came with it is not believed.
+
+    ``kept`` is a head somebody has put by: the pack must then show that its own head goes on from it.
+
+    Raises:
+        PackUnreadable: it is no pack.
+    """
+    try:
+        with zipfile.ZipFile(path) as pack:
+            value = json.loads(pack.read(PACK))
+            own = Verifier.from_pem(pack.read(PUBLIC), said=PUBLIC)
+            head = read_head(json.dumps(value["head"]).encode())
+            key = verifier or own
+            found = [*_head(head, key, own), *_leaves(pack, value["leaves"], head)]
+            if kept is not None:
+                found += _kept(value.get("consistency"), head, key, kept)
+            opened = sum(entry["plain"] is not None for entry in value["leaves"])
+            return PackVerified(
+                case_no=str(value["case_no"]),
+                leaves=len(value["leaves"]),
+                opened=opened,
+                size=head.size,
+                head_at=head.at,
+                key=key.key_id,
+                own_key=verifier is None,
+                findings=tuple(found),
+            )
+    except (OSError, zipfile.BadZipFile) as unreadable:
+        raise PackUnreadable(str(path), "不是留痕证据包，或文件损坏") from unreadable
+    except (KeyError, ValueError, TypeError, HeadUnreadable) as garbled:
+        raise PackUnreadable(str(path), "证据包内容残缺或格式不对") from garbled
+
+
+def _head(head: Head, key: Verifier, own: Verifier) -> Iterator[Finding]:
+    if own.key_id != key.key_id:
+        yield Finding("heads", f"包内公钥（{own.key_id}）不是所给的公钥（{key.key_id}）")
+    if not head.is_signed_by(key):
+        yield Finding("heads", "签名头不是该公钥所签，或内容被改")
+
+
+def _leaves(pack: zipfile.ZipFile, entries: Sequence[Mapping[str, Any]], head: Head) -> Iterator[Finding]:
+    before = -1
+    for entry in entries:
+        position, text = int(entry["position"]), str(entry["leaf"])
+        name = own_id_in(text)
+        if position <= before:
+            yield Finding("moved", f"第 {position} 位的次序不对或重复", position, name)
+        before = max(before, position)
+        proof = [bytes.fromhex(each) for each in entry["proof"]]
+        if root_from_inclusion(position, head.size, leaf_hash(text.encode()), proof) != head.root:
+            yield Finding(
+                "changed", f"第 {position} 位的留痕不在签名头之下：内容、位置或证明被改", position, name
+            )
+            continue
+        wrong = _bytes(pack, entry, json.loads(text))
+        if wrong:
+            yield Finding("bytes", f"第 {position} 位{wrong}", position, name)
+
+
+def _bytes(pack: zipfile.ZipFile, entry: Mapping[str, Any], leaf: Mapping[str, Any]) -> str | None:
+    if entry["sealed"] is not None:
+        sealed = pack.read(entry["sealed"])
+        if hashlib.sha256(sealed).hexdigest() != leaf.get("sealed"):
+            return "的密封原文不是留痕所记的那一份"
+    if entry["plain"] is not None:
+        salted = hmac.digest(bytes.fromhex(entry["salt"]), pack.read(entry["plain"]), "sha256").hex()
+        if salted != leaf.get("commitment"):
+            return "的明文不是留痕所承诺的那一份"
+    key, version, channel = entry["business_key"], entry["content_version"], leaf.get("channel")
+    if key is not None and channel is not None and own_id(channel, key, version) != leaf["own_id"]:
+        return "的动作编号与业务键不符"
+    return None
+
+
+def _kept(consistency: Any, head: Head, key: Verifier, kept: Head) -> Iterator[Finding]:
+    if not kept.is_signed_by(key):
+        yield Finding("kept", "所保存的签名头不是该公钥所签")
+        return
+    if kept.size == head.size:
+        proof: list[bytes] = []
+    elif consistency is None or read_head(json.dumps(consistency["head"]).encode()) != kept:
+        yield Finding("kept", "包内没有从所保存的签名头到本包签名头的证明：请以 --since 重新导出")
+        return
+    else:
+        proof = [bytes.fromhex(each) for each in consistency["proof"]]
+    if not is_consistent(kept.size, kept.root, head.size, head.root, proof):
+        yield Finding("kept", "本包的日志不是所保存的签名头那一份的延续")
