@@ -67,6 +67,8 @@ def rerun_shapes() -> Any:
     from tasks.rerunning import Rerun
 
     return Rerun | BulkRerun
+
+
 def evidence_verified() -> Any:
     """The whole log's report, or a pack's."""
     from models.evidence.pack import PackVerified
