@@ -14,7 +14,15 @@ from typing import Any
 
 from adapters.strict_json import NotStrict, read
 from adapters.transport import Answer
-from models.domain.errors import AlreadyDone, NotDone, OutcomeUnknown, Refused, ShenguanError, Throttled
+from models.domain.errors import (
+    AlreadyDone,
+    NotAdmitted,
+    NotDone,
+    OutcomeUnknown,
+    Refused,
+    ShenguanError,
+    Throttled,
+)
 
 
 class Meaning(Enum):
@@ -43,6 +51,8 @@ CODES: Mapping[tuple[int, str], Meaning] = {
     (503, "not-processed"): Meaning.NOT_DONE,
 }
 
+_OUR_KEY = frozenset({"signature-missing", "signature-invalid", "unknown-key"})
+"""What another call will meet as well. An expired signature may be one worker's clock, or its sleep."""
 _WAIT_LIMIT_S = 24 * 3600.0
 _NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -98,6 +108,8 @@ def effect_finding(answer: Answer, target: str) -> ShenguanError:
 def _not_done(problem: Problem, target: str) -> NotDone:
     if problem.retry_after is not None or problem.code == "throttled":
         return Throttled(target, problem.code, problem.retry_after)
+    if problem.code in _OUR_KEY:
+        return NotAdmitted(target, problem.code)
     return NotDone(target, problem.code)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpcore2
 
-from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
+from models.domain.errors import NoConnection, NotDone, OutcomeUnknown, Unreadable
 
 KEPT_BYTES = 64 * 1024
 """How much of an answer that cannot be taken is kept for quarantine."""
@@ -103,7 +103,7 @@ class Transport:
         path goes before it. ``deadline_s`` is the total, from waiting for a connection to the last byte.
 
         Raises:
-            NotDone: it is proven that no byte of the request left.
+            NotDone: it is proven that no byte of the request left; NoConnection where it is theirs.
             OutcomeUnknown: the request, or a part of it, left, and no complete answer came.
             Unreadable: an answer came that is over ``max_bytes`` (``too-large``) or compressed although
                 that was not asked for (``content-encoding``); its first bytes are kept.
@@ -126,7 +126,10 @@ class Transport:
             reason = type(error).__name__
             if request_state.begun:
                 raise OutcomeUnknown(self.target, reason) from None
-            raise NotDone(self.target, reason) from None
+            if isinstance(error, httpcore2.PoolTimeout):
+                # Our own connections are all taken: that says nothing of them.
+                raise NotDone(self.target, reason) from None
+            raise NoConnection(self.target, reason) from None
         finally:
             _departure.reset(token)
 

@@ -147,6 +147,18 @@ class Settings(BaseSettings):
     calls_in_flight: Positive = _said(
         "每个系统的并发调用上限", "Most calls at once to one system.", 16, le=256
     )
+    breaker_failures: Positive = _said(
+        "连续几次未成即暂停该对象", "Failures in a row that stop calls to a target.", 5
+    )
+    breaker_within_s: Annotated[float, Field(gt=0, le=86400)] = _said(
+        "连续未成的时间范围（秒）", "How close together those failures must be.", 120.0
+    )
+    breaker_first_pause_s: Annotated[float, Field(gt=0, le=3600)] = _said(
+        "首次试探前的间隔（秒）", "Pause before the first look whether a target answers again.", 2.0
+    )
+    breaker_longest_pause_s: Annotated[float, Field(gt=0, le=3600)] = _said(
+        "试探间隔的上限（秒）", "Longest pause between two looks.", 60.0
+    )
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,6 +28,7 @@ from models.evidence.signing import Signer
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
+from tasks.beside import Beside
 from tasks.guarding import SenderGuard
 from tasks.sealer import Sealer
 
@@ -47,6 +48,7 @@ class Services:
     sealer: Sealer
     worker: str
     guard: SenderGuard
+    beside: Beside = field(default_factory=Beside)
 
 
 _current: ContextVar[Services | None] = ContextVar("services", default=None)
@@ -107,6 +109,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             f"{socket.gethostname()}:{os.getpid()}",
             guard,
         )
+        stack.push_async_callback(services.beside.finished)
         token = _current.set(services)
         try:
             yield services

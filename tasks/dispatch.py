@@ -17,15 +17,18 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from models.domain.breaking import NO_ANSWER
 from models.domain.errors import NotDone
 from models.domain.lifecycles.effect import Channel, EffectState
 from models.domain.workdays import Calendar
+from models.ledger.breaking import Desk
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
 from models.ledger.queries import clock, effects, leasing, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
+from tasks.breaking import Gate, Target, begin_probe, open_for_a_probe, open_gate
 from tasks.guarding import SenderGuard
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.planning import BODY_FIELD
@@ -67,6 +70,9 @@ class Line:
 
     channel: Channel
     call: Call
+    target: Target
+    alive: Callable[[], Awaitable[None]] | None = None
+    """Asks whether the receiver answers, where no effect may be used to find out."""
     accepted: Accepted | None = None
     per_call: int = 1
     in_flight: int = 8
@@ -86,6 +92,7 @@ class Sent:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     withheld: str | None = None
+    wants_probe: bool = False
 
     @property
     def total(self) -> int:
@@ -102,10 +109,12 @@ async def send_due(
     worker: str,
     guard: SenderGuard,
     case_ids: Sequence[UUID] | None = None,
+    probe: bool = False,
 ) -> Sent:
     """Take one batch of what is due on this channel and carry it out; ``total`` 0 when nothing is.
 
-    ``case_ids`` takes those of these cases only, and at once. Safe beside any number of others.
+    ``case_ids`` takes those of these cases only, and at once. ``probe`` takes one effect for a target
+    behind an open breaker, where it is time to look. Safe beside any number of others.
 
     Raises:
         LedgerUnavailable: leased effects go back when their lease ends; intents become unknown.
@@ -116,27 +125,38 @@ async def send_due(
     async with ledger.writing() as conn:
         sent.withheld = await guard.may_send(conn)
         now = await clock.business_now(conn)
+        desk = Desk(owner=OPERATIONS_DESK, due_at=due_at(calendar, now), actor=worker, business_now=now)
+        gate = await (
+            open_for_a_probe(conn, line.target, line.channel, desk) if probe else open_gate(conn, line.target)
+        )
         rows = (
             []
-            if sent.withheld
+            if sent.withheld or gate is None or gate.shut
             else await leasing.lease(
                 conn,
                 channel=line.channel.value,
                 repeat=line.channel.deduplicates,
-                limit=line.batch,
+                limit=1 if probe else line.batch,
                 token=token,
                 seconds=line.lease_s,
                 business_now=now,
                 case_ids=case_ids,
+                blocked=gate.blocked,
+                only=gate.only,
+                probe=probe,
             )
         )
-    if not rows:
+        if gate is not None:
+            sent.wants_probe = gate.wants_probe
+            if probe and rows:
+                await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
+    if gate is None or not rows:
         return sent
     leased, broken = _open_bodies(sealing, rows)
     for wave in _waves(leased, line.wave):
         if time.monotonic() + line.deadline_s > lease_ends:
             break
-        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, sent)
+        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, gate, sent)
 
     async def end(conn: Conn) -> None:
         await effects.give_back(conn, token=token)
@@ -211,6 +231,7 @@ async def _wave(
     lease_ends: float,
     worker: str,
     guard: SenderGuard,
+    gate: Gate,
     sent: Sent,
 ) -> None:
     async with ledger.writing() as conn:
@@ -221,7 +242,7 @@ async def _wave(
             return
         marked = await guard.marked(conn, line.channel, [each.row for each in mine])
     if await marked.written():
-        verdicts = await _call_all(line, mine, lease_ends)
+        verdicts = await _call_all(line, mine, lease_ends, gate)
     else:
         verdicts = [Verdict(error=NotDone(line.channel.value, "journal_unwritable"))] * len(mine)
     pairs: list[tuple[Leased, Outcome]] = []
@@ -235,21 +256,27 @@ async def _wave(
         if line.accepted is not None:
             await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)
         await write_history(conn, [_told(each, o, worker, now) for each, o in pairs if _worth_telling(o)])
+        await gate.leave(conn, Desk(owner=OPERATIONS_DESK, due_at=due, actor=worker, business_now=now))
 
     await _written(ledger, record, lease_ends)
     sent.outcomes.update(outcome.attempt_outcome for _, outcome in pairs)
     sent.outcomes["lease_lost"] += len(mine) - len(pairs)
 
 
-async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float) -> list[Verdict]:
-    gate = asyncio.Semaphore(line.in_flight)
+async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float, gate: Gate) -> list[Verdict]:
+    in_flight = asyncio.Semaphore(line.in_flight)
 
     async def one(group: Sequence[Leased]) -> Sequence[Verdict]:
-        async with gate:
+        async with in_flight:
             if time.monotonic() + line.deadline_s > lease_ends:
                 # Nothing left: the intent is proven not done.
                 return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)
-            return await line.call(group)
+            rows = [each.row for each in group]
+            if gate.turns_away(rows):
+                return [Verdict(error=NotDone(line.channel.value, NO_ANSWER))] * len(group)
+            verdicts = await line.call(group)
+            gate.saw(rows, verdicts)
+            return verdicts
 
     async def through(group: Sequence[Leased]) -> list[Verdict]:
         verdicts = await one(group)

@@ -1,7 +1,7 @@
 """The lines out: for each channel the call, and what its acceptance brings with it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from adapters.credit.port import BATCH_LIMIT, Credit
@@ -10,10 +10,12 @@ from adapters.sms.port import SmsGateway
 from adapters.values import ReportAnswer
 from config.city import City
 from config.settings import Settings
+from models.domain.breaking import CREDIT, PLATFORM, SMS, BreakerRules
 from models.domain.errors import NotDone, OutcomeUnknown, Refused
 from models.domain.lifecycles.effect import Channel
 from models.ledger.bulk import Conn
 from models.ledger.queries.effects import Outcome
+from tasks.breaking import Target
 from tasks.claiming import note_pushed
 from tasks.dispatch import Accepted, Call, Leased, Line
 from tasks.verdicts import Verdict, verdict_of
@@ -31,7 +33,7 @@ def push_line(platform: Platform, city: City, settings: Settings) -> Line:
     async def accepted(conn: Conn, pairs: Sequence[tuple[Leased, Outcome]], now: datetime) -> None:
         await note_pushed(conn, city, [(each.row, outcome) for each, outcome in pairs], now)
 
-    return _line(settings, Channel.PUSH, call, accepted=accepted)
+    return _line(settings, Channel.PUSH, PLATFORM, call, accepted=accepted)
 
 
 def recall_line(platform: Platform, settings: Settings) -> Line:
@@ -40,7 +42,7 @@ def recall_line(platform: Platform, settings: Settings) -> Line:
     async def call(group: Sequence[Leased]) -> list[Verdict]:
         return [await verdict_of(platform.recall(each.own_id, each.body), "platform") for each in group]
 
-    return _line(settings, Channel.RECALL, call)
+    return _line(settings, Channel.RECALL, PLATFORM, call)
 
 
 def return_line(platform: Platform, settings: Settings) -> Line:
@@ -49,7 +51,7 @@ def return_line(platform: Platform, settings: Settings) -> Line:
     async def call(group: Sequence[Leased]) -> list[Verdict]:
         return [await verdict_of(platform.give_back(each.own_id, each.body), "platform") for each in group]
 
-    return _line(settings, Channel.RETURN, call)
+    return _line(settings, Channel.RETURN, PLATFORM, call)
 
 
 def report_line(credit: Credit, settings: Settings) -> Line:
@@ -69,7 +71,7 @@ def report_line(credit: Credit, settings: Settings) -> Line:
             return [Verdict(error=OutcomeUnknown("credit", type(surprise).__name__))] * len(group)
         return [_report_verdict(answer) for answer in answers]
 
-    return _line(settings, Channel.CREDIT_REPORT, call, per_call=REPORTS_PER_CALL)
+    return _line(settings, Channel.CREDIT_REPORT, CREDIT, call, per_call=REPORTS_PER_CALL)
 
 
 def _report_verdict(answer: ReportAnswer) -> Verdict:
@@ -84,21 +86,35 @@ def text_line(sms: SmsGateway, settings: Settings) -> Line:
         bodies = [json.loads(each.body) for each in group]
         return [await verdict_of(sms.send(body["mobile"], body["content"]), "sms") for body in bodies]
 
-    return _line(settings, Channel.SMS, call, in_flight=TEXTS_IN_FLIGHT)
+    return _line(settings, Channel.SMS, SMS, call, in_flight=TEXTS_IN_FLIGHT, alive=sms.alive)
+
+
+def breaker_rules(settings: Settings) -> BreakerRules:
+    """When a target is worth no call, as the settings have it."""
+    return BreakerRules(
+        failures=settings.breaker_failures,
+        within_s=settings.breaker_within_s,
+        first_pause_s=settings.breaker_first_pause_s,
+        longest_pause_s=settings.breaker_longest_pause_s,
+    )
 
 
 def _line(
     settings: Settings,
     channel: Channel,
+    system: str,
     call: Call,
     *,
     accepted: Accepted | None = None,
     per_call: int = 1,
     in_flight: int | None = None,
+    alive: Callable[[], Awaitable[None]] | None = None,
 ) -> Line:
     return Line(
         channel=channel,
         call=call,
+        target=Target(system=system, each=system == PLATFORM, rules=breaker_rules(settings)),
+        alive=alive,
         accepted=accepted,
         per_call=per_call,
         in_flight=in_flight or settings.calls_in_flight,

@@ -6,6 +6,7 @@ in what it returns.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -22,6 +23,7 @@ from tasks import (
     feedback,
     intake,
     lines,
+    probing,
     recalling,
     routing,
     settling,
@@ -317,6 +319,8 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
         )
         counts.update(sent.outcomes)
         counts["withheld"] += 1 if sent.withheld else 0
+        if sent.wants_probe and not sent.withheld:
+            services.beside.begin(f"probe {line.channel}", partial(probing.probe, services, line))
         # A chosen case's effects are tried once a run, whatever delay they are under.
         if not sent.total or case_ids is not None:
             break

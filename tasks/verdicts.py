@@ -9,7 +9,17 @@ from typing import Any
 import structlog
 
 from adapters.values import Receipt, SmsReceipt
-from models.domain.errors import AlreadyDone, NotDone, OutcomeUnknown, Refused, ShenguanError, Throttled
+from models.domain.breaking import NO_ANSWER
+from models.domain.errors import (
+    AlreadyDone,
+    NoConnection,
+    NotAdmitted,
+    NotDone,
+    OutcomeUnknown,
+    Refused,
+    ShenguanError,
+    Throttled,
+)
 from models.domain.lifecycles.effect import EffectState
 from models.ledger.queries.effects import Outcome
 
@@ -34,13 +44,25 @@ class Verdict:
 
 async def verdict_of(call: Awaitable[Receipt | SmsReceipt], target: str) -> Verdict:
     """Await one call. An error nobody documented proves nothing: its outcome is unknown."""
+    got: list[Receipt | SmsReceipt] = []
+
+    async def once() -> None:
+        got.append(await call)
+
+    error = await finding_of(once(), target)
+    return Verdict(error=error) if error else Verdict(receipt=got[0])
+
+
+async def finding_of(call: Awaitable[None], target: str) -> ShenguanError | None:
+    """Await one call; what came instead of an answer, None where it was answered."""
     try:
-        return Verdict(receipt=await call)
+        await call
     except (NotDone, Refused, AlreadyDone, OutcomeUnknown) as finding:
-        return Verdict(error=finding)
+        return finding
     except Exception as surprise:  # noqa: BLE001 - whatever it was, a byte may have left
         log.warning("call.surprised", target=target, error=type(surprise).__name__)
-        return Verdict(error=OutcomeUnknown(target, type(surprise).__name__))
+        return OutcomeUnknown(target, type(surprise).__name__)
+    return None
 
 
 def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
@@ -70,7 +92,7 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
                 state=state,
                 attempt_outcome="not_done",
                 answer=error.reason,
-                reason="throttled" if isinstance(error, Throttled) else "not_processed",
+                reason=_why_not_done(error),
                 wait_s=_asked_wait(asked) if asked is not None else spread_wait(row["attempts"], own_id),
             )
         case _:
@@ -82,6 +104,19 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
                 reason="outcome_unknown",
                 wait_s=spread_wait(row["attempts"], own_id),
             )
+
+
+def _why_not_done(error: NotDone) -> str:
+    match error:
+        case Throttled():
+            reason = "throttled"
+        case NoConnection():
+            reason = "no_connection"
+        case NotAdmitted():
+            reason = "signature_rejected"
+        case _:
+            reason = NO_ANSWER if error.reason == NO_ANSWER else "not_processed"
+    return reason
 
 
 def _asked_wait(seconds: float) -> float:

@@ -23,3 +23,11 @@ class SmsGateway(Protocol):
                 is named in the reason.
         """
         ...
+
+    async def alive(self) -> None:
+        """Return when the gateway answers and knows us; asks what no text can come of.
+
+        Raises:
+            NotDone, Throttled, OutcomeUnknown: as ``send``; no text was asked for in any case.
+        """
+        ...

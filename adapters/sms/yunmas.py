@@ -13,7 +13,7 @@ from adapters.strict_json import NotStrict, read
 from adapters.transport import Answer, Transport
 from adapters.values import SmsReceipt
 from models.domain.canonical import canonical
-from models.domain.errors import NotDone, OutcomeUnknown, Refused, ShenguanError, Unreadable
+from models.domain.errors import NotAdmitted, OutcomeUnknown, Refused, ShenguanError, Unreadable
 
 _ANSWER_LIMIT = 64 * 1024
 _CODE = re.compile(r"[A-Za-z0-9_:-]{1,40}")
@@ -76,6 +76,20 @@ class YunmasClient:
     async def send(self, mobile: str, text: str) -> SmsReceipt:
         """See the port."""
         target = self._transport.target
+        answer = await self._submit(mobile, text)
+        group = accepted_group(answer)
+        if group is None:
+            raise rejection(answer, target)
+        return SmsReceipt(group)
+
+    async def alive(self) -> None:
+        """See the port. A text of nothing to nobody is refused, and the refusal is the answer."""
+        found = rejection(await self._submit("", ""), self._transport.target)
+        if not isinstance(found, Refused):
+            raise found
+
+    async def _submit(self, mobile: str, text: str) -> Answer:
+        target = self._transport.target
         try:
             answer = await self._transport.call(
                 "POST",
@@ -89,10 +103,7 @@ class YunmasClient:
             raise OutcomeUnknown(target, error.rule) from None
         if answer.status != 200:  # noqa: PLR2004
             raise effect_finding(answer, target)
-        group = accepted_group(answer)
-        if group is None:
-            raise rejection(answer, target)
-        return SmsReceipt(group)
+        return answer
 
 
 def request_body(account: YunmasAccount, mobile: str, text: str) -> bytes:
@@ -135,7 +146,7 @@ def rejection(answer: Answer, target: str) -> ShenguanError:
     if meaning is None or contradicts:
         return OutcomeUnknown(target, f"rspcod {code}")
     if meaning is Rejection.OUR_SETTINGS:
-        return NotDone(target, code)
+        return NotAdmitted(target, code)
     return Refused(target, code)
 
 

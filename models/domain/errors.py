@@ -34,6 +34,14 @@ class Throttled(NotDone):
         self.retry_after = retry_after
 
 
+class NoConnection(NotDone):
+    """Nothing connects, so no byte left: the system as a whole is away."""
+
+
+class NotAdmitted(NotDone):
+    """Nothing was done, for they do not know us: our key, password or signature. A person mends it."""
+
+
 class OutcomeUnknown(ShenguanError):  # noqa: N818
     """The call left, and no answer proves what became of it."""
 

@@ -144,6 +144,8 @@ SYSTEMS: Mapping[str, str] = {
     "platform": "政务服务平台",
     "credit": "信用系统",
     "sms": "短信网关",
+    "sms2": "备用短信网关",
+    "aliyun": "短信网关",
     "yunmas": "短信网关",
 }
 FEEDS: Mapping[str, str] = {"cases": "办件", "feedback": "反馈", "records": "信用记录"}

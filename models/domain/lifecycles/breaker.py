@@ -35,6 +35,7 @@ TRANSITIONS: Mapping[tuple[BreakerState, BreakerEvent], BreakerState] = {
     (_S.HALF_OPEN, _E.PROBE_FAILED): _S.OPEN,  # 仍未恢复，间隔加长
     (_S.HALF_OPEN, _E.HEALED): _S.CLOSED,
     (_S.OPEN, _E.HEALED): _S.CLOSED,  # 此前发出的调用有了答复
+    (_S.OPEN, _E.NOTHING_WAITS): _S.CLOSED,
     (_S.HALF_OPEN, _E.NOTHING_WAITS): _S.CLOSED,  # 已无待发，无从试探
 }
 

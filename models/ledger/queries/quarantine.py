@@ -77,6 +77,17 @@ async def open_incidents_once(conn: Conn, rows: Sequence[NewIncident]) -> None:
     await insert(conn, Incident, rows, conflict="(kind, key) WHERE closed_at IS NULL DO NOTHING")
 
 
+async def show_incidents(conn: Conn, rows: Sequence[NewIncident]) -> None:
+    """Open the incidents, or say of the open ones how they stand now."""
+    await insert(
+        conn,
+        Incident,
+        rows,
+        conflict="(kind, key) WHERE closed_at IS NULL"
+        " DO UPDATE SET count = EXCLUDED.count, message = EXCLUDED.message",
+    )
+
+
 async def close_incidents(conn: Conn, kind: str, keys: Sequence[str]) -> int:
     """Close the open incidents of these keys."""
     cursor = await conn.execute(

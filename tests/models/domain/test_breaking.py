@@ -1,0 +1,163 @@
+"""When a target is worth no call: pure rules over signs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.domain.breaking import (
+    NOT_KNOWN_TO_THEM,
+    WHOLE,
+    BreakerRules,
+    Said,
+    Sign,
+    Standing,
+    after_signs,
+    pause_s,
+    probing,
+)
+from models.domain.lifecycles.breaker import BreakerEvent, BreakerState
+
+NOW = datetime(2026, 3, 10, 2, tzinfo=UTC)
+RULES = BreakerRules(failures=3, within_s=60, first_pause_s=2, longest_pause_s=30)
+A, B, C, D = (("platform", name) for name in "ABCD")
+ALL = ("platform", WHOLE)
+
+
+def sign(key, said=Said.FAILED, **more):
+    return Sign(key=key, said=said, answer="503", **more)
+
+
+def after(*signs, standings=None, now=NOW, rules=RULES):
+    return after_signs(standings or {}, signs, now, rules)
+
+
+def opened(key=A, at=NOW):
+    found, _ = after(*[sign(key)] * 3, now=at)
+    return found
+
+
+def test_failures_in_a_row_open_one_target_and_nobody_else():
+    found, moves = after(sign(A), sign(A), sign(A))
+    assert found[A].state is BreakerState.OPEN
+    assert found[ALL].state is BreakerState.CLOSED
+    assert [(before.key, event) for before, event, _ in moves] == [(A, BreakerEvent.TRIPPED)]
+    assert found[A].last_answer == "503"
+
+
+def test_one_answer_between_begins_the_count_anew():
+    found, moves = after(sign(A), sign(A), sign(A, Said.ALIVE), sign(A), sign(A))
+    assert (found[A].failures, moves) == (2, [])
+
+
+def test_failures_far_apart_are_not_in_a_row():
+    found, _ = after(sign(A), sign(A))
+    later, moves = after(sign(A), standings=found, now=NOW + timedelta(seconds=61))
+    assert (later[A].failures, moves) == (1, [])
+
+
+def test_several_targets_failing_speak_for_the_system():
+    found, moves = after(sign(A), sign(B), sign(C))
+    assert found[ALL].state is BreakerState.OPEN
+    assert [before.key for before, _, _ in moves] == [ALL]
+    found, moves = after(sign(A), sign(B), sign(D, Said.ALIVE), sign(C))
+    assert moves == []
+
+
+def test_one_department_alone_never_speaks_for_the_system():
+    found, moves = after(*[sign(A)] * 50)
+    assert found[ALL].state is BreakerState.CLOSED
+    assert len(moves) == 1
+
+
+def test_no_connection_is_the_systems_and_no_targets():
+    found, moves = after(*[sign(A, Said.AWAY)] * 3)
+    assert found[ALL].state is BreakerState.OPEN
+    assert A not in found
+    assert len(moves) == 1
+
+
+def test_a_key_they_do_not_know_opens_the_system_at_once():
+    found, moves = after(sign(A, Said.NOT_ADMITTED))
+    assert (found[ALL].state, found[ALL].cause) == (BreakerState.OPEN, NOT_KNOWN_TO_THEM)
+    assert len(moves) == 1
+
+
+def test_asked_to_wait_opens_nothing_and_waits_for_that_target():
+    found, moves = after(*[sign(A, Said.ASKED_TO_WAIT, wait_s=7)] * 9)
+    assert moves == []
+    assert found[A].stops(NOW + timedelta(seconds=6))
+    assert not found[A].stops(NOW + timedelta(seconds=8))
+    assert ALL not in found
+
+
+@pytest.mark.parametrize("said", [Said.FAILED, Said.AWAY, Said.NOT_ADMITTED])
+def test_a_probe_that_fails_opens_again_for_longer(said):
+    found = opened()
+    for probes in range(1, 4):
+        due = found[A].probe_at
+        assert due > NOW
+        found[A] = probing(found[A], due + timedelta(seconds=60))
+        found, moves = after(sign(A, said, probe=A), standings=found, now=due)
+        assert BreakerEvent.PROBE_FAILED in {event for before, event, _ in moves if before.key == A}
+        assert (found[A].state, found[A].probes) == (BreakerState.OPEN, probes)
+        assert found[A].probe_at - due == timedelta(seconds=pause_s(found[A], RULES))
+    assert found[A].opened_at == NOW, "open since it opened, not since the last look"
+
+
+@pytest.mark.parametrize("said", [Said.ALIVE, Said.ASKED_TO_WAIT])
+def test_a_probe_that_is_answered_closes(said):
+    found = opened()
+    found[A] = probing(found[A], NOW + timedelta(seconds=60))
+    found, moves = after(sign(A, said, probe=A), standings=found)
+    assert [event for _, event, _ in moves] == [BreakerEvent.HEALED]
+    assert (found[A].state, found[A].opened_at, found[A].probe_until) == (BreakerState.CLOSED, None, None)
+
+
+def test_a_failure_from_before_the_probe_does_not_end_it():
+    found = opened()
+    found[A] = probing(found[A], NOW + timedelta(seconds=60))
+    found, moves = after(sign(A), standings=found)
+    assert (found[A].state, moves) == (BreakerState.HALF_OPEN, [])
+
+
+def test_who_looked_and_did_not_come_back_is_followed_by_another():
+    until = NOW + timedelta(seconds=60)
+    half = probing(opened()[A], until)
+    assert not half.wants_probe(until - timedelta(seconds=1))
+    assert half.wants_probe(until)
+    assert probing(half, until + timedelta(seconds=60)).state is BreakerState.HALF_OPEN
+
+
+def test_pauses_grow_to_their_limit():
+    pauses = [pause_s(Standing(system="platform", target="A", probes=probes), RULES) for probes in range(60)]
+    assert all(0.75 * min(30, 2 * 2**n) <= pause <= min(30, 2 * 2**n) for n, pause in enumerate(pauses))
+
+
+SAID = st.sampled_from([Said.ALIVE, Said.FAILED, Said.AWAY, Said.NOT_ADMITTED, Said.ASKED_TO_WAIT])
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, B, C, D]), SAID, st.booleans()), max_size=60))
+def test_whatever_comes_the_rows_stay_such_as_the_ledger_takes(steps):
+    found = {}
+    now = NOW
+    for key, said, looks in steps:
+        now += timedelta(seconds=5)
+        probe = None
+        for mine in (key, ALL):
+            if looks and mine in found and found[mine].wants_probe(now):
+                found[mine] = probing(found[mine], now + timedelta(seconds=9))
+                probe = mine
+        found, _ = after(sign(key, said, probe=probe, wait_s=3), standings=found, now=now)
+        for each in found.values():
+            assert (each.state is BreakerState.CLOSED) == (each.opened_at is None)
+            assert (each.state is BreakerState.HALF_OPEN) == (each.probe_until is not None)
+            assert each.state is not BreakerState.OPEN or each.probe_at is not None, "never open for ever"
+
+
+def test_a_sign_of_life_leaves_an_unknown_target_at_rest():
+    found, moves = after(sign(A, Said.ALIVE))
+    assert moves == []
+    assert found[A] == replace(Standing(system="platform", target="A"))
