@@ -42,7 +42,7 @@ def up(
 
 
 def dispatch(
-    rest_s: Annotated[float, typer.Option(help="空闲时两轮之间的秒数", min=0.05)] = 0.5,
+    rest_s: Annotated[float, typer.Option(help="空闲时隔多少秒询问一次新办件", min=0.05)] = 0.3,
     json_out: Json = False,
 ) -> None:
     """持续分发：取回、核对、推送、提醒；不依赖 Prefect。收到 SIGTERM 或 Ctrl-C 后办完手头的再退出。"""

@@ -43,7 +43,7 @@ FOLLOWERS = {
 """What a step's finds make due in another lane, so that it need not wait for its question."""
 
 
-async def run_dispatcher(*, rest_s: float = 0.5) -> None:
+async def run_dispatcher(*, rest_s: float = 0.3) -> None:
     """Work until SIGTERM; at rest the platform's cases are asked for every ``rest_s`` seconds."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +52,7 @@ async def run_dispatcher(*, rest_s: float = 0.5) -> None:
         await dispatch(services, stop, rest_s=rest_s)
 
 
-async def dispatch(services: Services, stop: asyncio.Event, *, rest_s: float = 0.5) -> None:
+async def dispatch(services: Services, stop: asyncio.Event, *, rest_s: float = 0.3) -> None:
     """Every lane, the bell and the mirror, until ``stop``; what is in hand is finished first."""
     lanes: list[Lane] = []
 

@@ -31,7 +31,9 @@ FULL_ROUND_S = 10.0
 _FRUITLESS_S = 2.0
 """How long a step rests that found nothing although something seemed due: it waits for others."""
 _PACE_S = 0.1
-"""The least time from one round's beginning to the next one's: what comes meanwhile goes together."""
+"""The least time from a fruitful round's beginning to the next one's: what comes meanwhile goes together."""
+_QUESTION_S = 0.02
+"""The same after a round that found nothing: a bell that rings on and on is not asked about each time."""
 _LONGEST_PAUSE_S = 10.0
 _AWAY = {"away", "failed", "unreadable"}
 
@@ -101,7 +103,7 @@ class Lane:
                 reason = finding.reason if isinstance(finding, LedgerUnavailable) else type(finding).__name__
                 log.warning("lane.failed", lane=self.name, reason=reason)
                 pause = min(_LONGEST_PAUSE_S, max(rest_s, pause * 2))
-            await self._rest(stop, begun, pause)
+            await self._rest(stop, begun, pause, least=_PACE_S if pause == 0.0 else _QUESTION_S)
 
     async def _round(self, now: float) -> dict[str, Counts]:
         full = now - self._full_at >= FULL_ROUND_S
@@ -140,10 +142,10 @@ class Lane:
             now = await clock.business_now(conn)
             return await due(conn, business_now=now, today=business_day(now))
 
-    async def _rest(self, stop: asyncio.Event, begun: float, pause: float) -> None:
-        """Until somebody wakes it or the pause is over, yet never shorter than the pace."""
+    async def _rest(self, stop: asyncio.Event, begun: float, pause: float, *, least: float) -> None:
+        """Until somebody wakes it or the pause is over, yet not before ``least`` has gone by."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.0, _PACE_S - (time.monotonic() - begun)))
+            await asyncio.wait_for(stop.wait(), max(0.0, least - (time.monotonic() - begun)))
         left = pause - (time.monotonic() - begun)
         if left > 0 and not stop.is_set():
             with suppress(TimeoutError):

@@ -20,6 +20,7 @@ import heapq
 import json
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ class Feed:
                     later = at + draw.random() * LATE_HOURS * 3600
                     at = later if ends is None else max(at, min(later, ends))
                 self.plan(at, f"{self.name}:{number}", _row_of(line))
+
+    async def publish(self, records: Iterable[Any]) -> int:
+        """Publish these records now, behind what is published or due; how many there are then.
+
+        Raises:
+            Problem: not-processed, when the feed file cannot be written.
+        """
+        for record in records:
+            self.plan(self._clock.timestamp(), f"{self.name}+{len(self._rows)}", partial(_itself, record))
+        await self._publish(len(self._published) + len(self._due))
+        return len(self._published)
 
     async def page(self, cursor: str, limit: int) -> bytes:
         """The answer's body.
@@ -196,6 +208,10 @@ def restore(lines: Iterable[dict[str, Any]], feeds: dict[str, Feed]) -> None:
     """Give every feed back what its file says was published."""
     for line in lines:
         feeds[line["feed"]].remember(line)
+
+
+def _itself(record: Any) -> Any:
+    return record
 
 
 def _row_of(line: bytes) -> Source:

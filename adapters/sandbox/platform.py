@@ -54,6 +54,7 @@ class Platform(Simulator):
             web.get("/v1/returns/{own_id}", self._look_up("return"), allow_head=False),
             web.get("/v1/counts", self._counts, allow_head=False),
             web.get("/v1/effects", self._effects, allow_head=False),
+            web.post("/_sim/publish", self._publish_now),
         ]
 
     async def _case_changes(self, request: web.Request) -> web.Response:
@@ -61,6 +62,14 @@ class Platform(Simulator):
 
     async def _feedback_changes(self, request: web.Request) -> web.Response:
         return await _page(self.feedback, request)
+
+    async def _publish_now(self, request: web.Request) -> web.Response:
+        """A control route: `{"feed": "cases"|"feedback", "records": […]}` is in the feed when it answers."""
+        value = await request.json()
+        feeds = {"cases": self.cases, "feedback": self.feedback}
+        if not isinstance(value, dict) or value.get("feed") not in feeds or not value.get("records"):
+            raise Problem("malformed", "应有 feed 与 records")
+        return answer({"published": await feeds[value["feed"]].publish(value["records"])})
 
     async def _push(self, request: web.Request) -> web.Response:
         body = self.object_in(request)
