@@ -30,6 +30,7 @@ SHAPES: Mapping[str, str] = {
     "keys rotate": "tasks.setting_up.Keys",
     "listen": "tasks.results.Ended",
     "load-city": "tasks.results.CityLoaded",
+    "mirror rebuild": "tasks.mirror_rebuild.Rebuilt",
     "migrate": "tasks.setting_up.Migrated",
     "operator add": "tasks.operators.NewOperator",
     "operator disable": "tasks.operators.OperatorEnded",

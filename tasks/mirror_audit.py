@@ -109,10 +109,13 @@ class Auditor:
             if run.name != one.name or not set(one.tags) <= run.tags:
                 await prefect.rename_run(run.flow_run_id, name=one.name, tags=sorted({*run.tags, *one.tags}))
                 mended += 1
-            if run.state == one.wanted or one.dirty_since is not None:
+            if run.state == one.wanted:
                 continue
             if _hangs(run):
+                # also one that is to be shown anyway: the mirror spares it as long as it looks at work
                 mended += len(await prefect.move_runs([run.flow_run_id], one.wanted, sparing=()))
+            elif one.dirty_since is not None:
+                continue
             elif run.state is None or run.state.name not in ENGINE_STATES:
                 wrong.append(one.case_id)
         if gone or wrong:

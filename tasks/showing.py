@@ -19,6 +19,7 @@ from tasks.composition import Services
 from tasks.mirror import Mirrored, mirror_cases
 from tasks.mirror_audit import Auditor
 from tasks.mirror_lines import tell_timelines
+from tasks.mirror_matters import INCIDENT_DEPLOYMENT, show_matters
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,11 @@ _BATCH = 500
 _LINES_FOR = 100
 _LINES_S = 2.0
 """Seconds a pass writes timelines before it looks at states again."""
+_MATTERS_S = 3.0
+_MATTERS_SHARE = 10.0
+"""At least so many seconds between two looks at open matters, and so many times as long as one takes."""
+_TABLES_S = 30.0
+"""Seconds between two writings of a matter's table, of which Prefect keeps every one."""
 _TURN_S = 20.0
 _LEDGER_BEHIND = 200
 """So many records or effects that wait for their turn: then the work goes first."""
@@ -55,6 +61,7 @@ class Mirroring:
         self._url = settings.prefect_api_url
         self._auth = settings.prefect_api_auth.get_secret_value() if settings.prefect_api_auth else None
         self._auditor = Auditor(services.ledger)
+        self._matters_due = self._tables_due = 0.0
 
     async def show(self) -> Mirrored | None:
         """One pass over the cases that have moved; None where no Prefect or no deployment is there.
@@ -75,6 +82,7 @@ class Mirroring:
             done = await mirror_cases(
                 self._ledger, prefect, deployment_id=deployment, limit=_BATCH, hurried=hurried
             )
+            await self._show_matters(prefect)
             lines = 0 if hurried or done.behind >= _BATCH else await self._tell(prefect)
             await self._count(Effort(done.created, done.moved, lines, prefect.calls.total()))
             return replace(done, lines=lines, hurried=hurried)
@@ -139,6 +147,20 @@ class Mirroring:
                 if told.cases < _LINES_FOR:
                     break
         return lines
+
+    async def _show_matters(self, prefect: PrefectApi) -> None:
+        begun = time.monotonic()
+        if begun < self._matters_due:
+            return
+        with suppress(*AWAY):
+            deployment = await prefect.deployment_id(INCIDENT_DEPLOYMENT)
+            if deployment is not None:
+                tables = begun >= self._tables_due
+                await show_matters(self._ledger, prefect, deployment_id=deployment, tables=tables)
+                if tables:
+                    self._tables_due = begun + _TABLES_S
+        ended = time.monotonic()
+        self._matters_due = ended + max(_MATTERS_S, _MATTERS_SHARE * (ended - begun))
 
     async def _count(self, effort: Effort) -> None:
         async with self._ledger.writing() as conn:

@@ -16,6 +16,7 @@ REASONS: Mapping[str, str] = {
     # why it lies with a person
     "no_department": "没有匹配的监管部门，待审批方分派",
     "no_section": "部门未设对应科（股）室，待审批方分派",
+    "held_texts": "短信被拒或暂挂",
     "no_phone": "联络员没有可用手机号",
     "no_liaison": "科（股）室没有在任联络员",
     "held_data": "必填数据缺失或不合规则，待补正",

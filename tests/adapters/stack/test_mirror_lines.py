@@ -1,8 +1,7 @@
 """A run's log page is its case's timeline: every line once, whatever ends us while we write."""
 
 import asyncio
-import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,18 +11,10 @@ from models.ledger.queries import showing, timelines
 from models.ledger.writer import HistoryRow, write_history
 from tasks.mirror import mirror_cases, redraw_all
 from tasks.mirror_lines import tell_timelines
+from tests.adapters.stack.mirrored import BUSINESS, happen, new_case
 
 pytestmark = pytest.mark.stack
 
-numbers = itertools.count(1)
-BUSINESS = datetime(2026, 3, 10, 2, tzinfo=UTC)
-CASE = """
-INSERT INTO cases (id, source, case_no, data_version, inbox_id, state, item_code, item_version, item_name,
-    mode, region, place_region, approval_department, accepted_at, party_index, needs_credit_check,
-    row_version)
-VALUES (%(id)s, 'platform', %(case_no)s, 1, gen_random_uuid(), 'accepted', %(item)s, '1', '食品经营许可',
-    'live', '430902', '430902', '甲审批局', now(), '\\x00', false, 1)
-"""
 EFFECT = """
 INSERT INTO effects (own_id, channel, target, business_key, stage, content_version, content_sha256, case_id,
     send_after, state, reason, owner, due_at, answered_business, attempts)
@@ -47,21 +38,6 @@ async def deployment(deployed, prefect: PrefectApi) -> UUID:
 async def _clean(ledger):
     async with ledger.writing() as conn:
         await conn.execute("UPDATE mirror SET dirty_since = NULL, told_due = NULL")
-
-
-async def new_case(ledger) -> tuple[UUID, str]:
-    case_id, case_no = uuid4(), f"XL{next(numbers):06d}"
-    async with ledger.writing() as conn:
-        await conn.execute(CASE, {"id": case_id, "case_no": case_no, "item": "0" * 31})
-    await happen(ledger, case_id, "case", str(case_id), None, "first_seen", "accepted")
-    return case_id, case_no
-
-
-async def happen(ledger, case_id, entity, entity_id, before, event, after, reason=None) -> None:
-    async with ledger.writing() as conn:
-        await write_history(
-            conn, [HistoryRow(entity, entity_id, case_id, before, event, after, reason, "测试", BUSINESS)]
-        )
 
 
 async def stop(ledger, case_id, *, channel="push", stage="acceptance", state="refused", reason="rule_broken"):

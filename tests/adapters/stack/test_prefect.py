@@ -95,9 +95,9 @@ async def test_the_schedule_makes_runs_until_it_stands_still(deployed, prefect: 
     assert await prefect.count_runs(sweep, state_names=["Scheduled"]) == 0
 
 
-def test_only_the_mirrored_deployment_has_no_limit() -> None:
+def test_only_the_mirrored_deployments_have_no_limit() -> None:
     free = [one["name"] for one in DECLARED if "concurrency_limit" not in one]
-    assert free == ["case-lifecycle"]
+    assert free == ["case-lifecycle", "incident"]
     patient = {"release-held", "rerun-failed"}
     for one in DECLARED:
         if one["name"] not in free:
@@ -120,7 +120,8 @@ def test_every_entry_point_loads_as_a_worker_loads_it(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert [line.split()[0] for line in done.stdout.splitlines()] == names
-    assert f"{names[-1]} -" in done.stdout, "a name given by case-lifecycle would rename the mirror on Retry"
+    for mirrored in ("flows.case_lifecycle.case_lifecycle", "flows.incident.incident"):
+        assert f"{mirrored} -" in done.stdout, "a name given by the flow would rename the mirror on Retry"
 
 
 async def test_runs_are_written_moved_and_counted_in_bulk(deployed, prefect: PrefectApi) -> None:

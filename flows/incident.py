@@ -1,0 +1,23 @@
+"""One open matter, such as a target that does not answer. Its Retry tries what waits behind it."""
+
+from prefect import flow, get_run_logger
+from pydantic import Field
+
+from tasks import prefect_tasks as steps
+from tasks.composition import open_services
+
+
+@flow(name="事件", persist_result=False)
+async def incident(matter: str = Field(title="事件编号", max_length=200)) -> None:
+    """Everything that waits has its turn now, by the rules it always goes by; nothing goes twice."""
+    get_run_logger().info("再试事件 %s 之后在等的事项", matter)
+    async with open_services():
+        await steps.recover()
+        await steps.admit_cases()
+        await steps.route_waiting()
+        await steps.send_pushes()
+        await steps.send_recalls()
+        await steps.claim()
+        await steps.tell_liaisons()
+        await steps.send_reports()
+        await steps.send_returns()
