@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli_output import Json, begin_work, busy, say
+from flows.cli_signing import By, Code, code_of
 
 if TYPE_CHECKING:
     from models.evidence.audit import Finding
@@ -25,6 +26,10 @@ PackFile = Annotated[Path | None, typer.Argument(metavar="[证据包]", help="�
 Kept = Annotated[
     Path | None, typer.Option("--head", help="另行保存的签名头（一行 JSON）：能发现整份日志被替换或回退")
 ]
+_FORGET = """销毁一件办件的当事人的数据密钥：其密封内容从此无人能打开，留痕日志仍可核验。不可恢复。
+
+一人申请，另一人再执行一次即为确认，各用自己的账户与一次性口令。当事人的办件须全部闭环，动作须全部了结。
+备份中的密钥随备份到期消失；其他进程最迟十分钟后忘记。理由中不要写当事人信息。"""
 _VERIFY = """核验一个证据包，或（不写文件）核验整份留痕日志：逐条比对数据库与库外的签名头。
 
 证据包的核验不需要数据库与密钥。发现改动、删除、调换、截短、整份替换或签名头回退时退出码 1，
@@ -35,6 +40,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.add_typer(evidence, name="evidence")
     evidence.command("verify", help=_VERIFY)(verify)
+    evidence.command("forget", help=_FORGET)(forget)
 
 
 def verify(
@@ -56,6 +62,35 @@ def verify(
     whole = _verify_log(verifier, kept)
     say(whole, _log_lines(whole), json_out=json_out)
     raise typer.Exit(FINDINGS if whole.findings else FINE)
+
+
+def forget(
+    case_no: Annotated[str, typer.Argument(metavar="办件编号", help="该当事人的任一办件")],
+    by: By,
+    note: Annotated[str, typer.Option("--note", help="依据或理由", min=1, max=200)],
+    code: Code = None,
+    json_out: Json = False,
+) -> None:
+    """See _FORGET."""
+    from tasks.composition import open_services
+    from tasks.forgetting import ForgetTold
+    from tasks.forgetting import forget as ask_or_confirm
+
+    said = code_of(code)
+
+    async def run() -> ForgetTold:
+        async with open_services() as services:
+            return await ask_or_confirm(
+                services.ledger, services.sealing, case_no, by=by, code=said, note=note
+            )
+
+    begin_work(log_level="warning")
+    done = asyncio.run(run())
+    if done.step == "asked":
+        line = f"已申请销毁 {case_no} 当事人的密钥（{done.asked_by}）；请另一人用自己的账户再执行一次"
+    else:
+        line = f"已销毁 {done.keys} 把密钥（{done.asked_by} 申请，{done.confirmed_by} 确认），内容不可恢复"
+    say(done, [line], json_out=json_out)
 
 
 def _verifier(key: Path | None) -> "Verifier | None":

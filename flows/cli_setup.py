@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
     keys.command("create")(create)
     keys.command("rotate")(rotate)
+    keys.command("rewrap")(rewrap)
     keys.command("evidence")(evidence)
 
 
@@ -91,6 +92,29 @@ def evidence(
         "请公布公钥编号，并把公钥交给核验的人",
     ]
     say(done, lines, json_out=json_out)
+
+
+def rewrap(json_out: Json = False) -> None:
+    """轮换之后，把各当事人的数据密钥改由现用密钥包裹；密封的内容不动，可随时中断重来。"""
+    import asyncio
+
+    from flows.cli_output import begin_work
+    from models.ledger.connection import Ledger
+    from models.ledger.keyring import Keyring
+    from models.ledger.sealing import Sealing
+    from tasks.rewrapping import Rewrapped
+    from tasks.rewrapping import rewrap as wrap_again
+
+    settings = begin_work(log_level="warning")
+    sealing = Sealing(Keyring.load(settings.seal_keys_file))
+
+    async def run() -> Rewrapped:
+        async with Ledger.open(settings.database_url.get_secret_value(), max_size=1) as ledger:
+            return await wrap_again(ledger, sealing)
+
+    with busy("重新包裹数据密钥"):
+        done = asyncio.run(run())
+    say(done, [f"已改由现用密钥包裹 {done.keys} 把数据密钥"], json_out=json_out)
 
 
 def rotate(

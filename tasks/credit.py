@@ -1,6 +1,7 @@
 """Credit: looked up at the door, and its records brought back to the approval side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,12 +19,12 @@ from models.domain.record import CreditRecord
 from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import cases, clock, credit, inbox, quarantine
+from models.ledger.queries import cases, clock, credit, data_keys, inbox, quarantine
 from models.ledger.sealing import Sealing
 from tasks.advice import our_check
 from tasks.in_front import OPERATIONS_DESK, due_at, in_front_of_a_person
-from tasks.intake import RAW_FIELD
 from tasks.planning import PLATFORM, owed_return, plan
+from tasks.subjects import RAW_FIELD, party_index
 from tasks.turns import Read, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ async def check_parties(
     for _ in range(_BATCHES_A_STEP):
         async with ledger.reading() as conn:
             rows = await cases.to_check(conn, BATCH_LIMIT, after)
+            await data_keys.load(conn, sealing, [row["raw_sealed"] for row in rows])
         if not rows:
             break
         # Behind the last one, so that parties which get no answer hide nobody.
@@ -135,13 +137,16 @@ async def _keep(conn: Conn, sealing: Sealing, read: Sequence[Read[CreditRecord]]
     fresh = [each for number, each in newest.items() if each.record.version > known.get(number, 0)]
     await credit.store_records(conn, [_row(sealing, each) for each in fresh])
     owed = [
-        owed_return(
-            "credit_record",
-            credit_record_return_key(each.record.record_no),
-            PLATFORM,
-            None,
-            credit_record_content(each.record),
-            None,
+        replace(
+            owed_return(
+                "credit_record",
+                credit_record_return_key(each.record.record_no),
+                PLATFORM,
+                None,
+                credit_record_content(each.record),
+                None,
+            ),
+            party=party_index(sealing, each.record.party.id_number),
         )
         for each in fresh
     ]

@@ -24,7 +24,7 @@ from models.domain.workdays import Calendar
 from models.ledger.breaking import Desk
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
-from models.ledger.queries import clock, effects, leasing, texts
+from models.ledger.queries import clock, data_keys, effects, leasing, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
@@ -146,6 +146,7 @@ async def send_due(
                 probe=probe,
             )
         )
+        await data_keys.load(conn, sealing, [row["body_sealed"] for row in rows])
         if gate is not None:
             sent.wants_probe = gate.wants_probe
             if probe and rows:
@@ -185,7 +186,7 @@ def _open_bodies(sealing: Sealing, rows: Sequence[dict[str, Any]]) -> tuple[list
         except SealBroken:
             broken.append(row["own_id"])
         else:
-            committed = sealing.commitment(BODY_FIELD, row["own_id"], body)
+            committed = sealing.commitment(BODY_FIELD, row["own_id"], row["body_sealed"], body)
             leased.append(Leased(row, body, committed))
     return leased, broken
 

@@ -14,7 +14,8 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import importing, inbox
 from models.ledger.sealing import Sealing
 from tasks.in_front import Problem, in_front_of_a_person
-from tasks.intake import CASES, FEEDBACK, Arrival, Feed, inbox_row, keep, sealed_rows
+from tasks.intake import CASES, FEEDBACK, Arrival, Feed, inbox_row, keep
+from tasks.subjects import sealed_rows
 
 BATCH = 1000
 _READERS = {"case": read_cases, "feedback": read_feedback}
@@ -128,7 +129,9 @@ async def _put_in_front(
     async with ledger.writing() as conn:
         known = await inbox.known(conn, list(rows))
         fresh = [(line, row) for line, row in rows.values() if row.id not in known]
-        new = await inbox.add(conn, sealed_rows(sealing, [(line.arrival, row) for line, row in fresh]))
+        new = await inbox.add(
+            conn, await sealed_rows(conn, sealing, [(line.arrival, row) for line, row in fresh])
+        )
         problems = [
             Problem(
                 {

@@ -5,7 +5,7 @@ read a second time from an older place, so that a record which slipped behind th
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,13 +17,13 @@ from models.domain.keys import row_id
 from models.domain.record import NUMBER_LIMIT
 from models.ledger.connection import Ledger
 from models.ledger.queries import inbox, watermarks
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.sealing import Sealing
+from tasks.subjects import sealed_rows
 
 log = structlog.get_logger(__name__)
 
 Fetch = Callable[[str | None], Awaitable[Page]]
 
-RAW_FIELD = "inbox.raw"
 _AT_REST = timedelta(seconds=10)
 """A feed that brings nothing new is noted as read this often: a reading at rest writes nothing else."""
 _SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
@@ -150,7 +150,7 @@ async def keep(
     async with ledger.writing() as conn:
         known = await inbox.known(conn, [row.id for _, row in rows.values()])
         fresh = [(arrival, row) for arrival, row in rows.values() if row.id not in known]
-        new = await inbox.add(conn, sealed_rows(sealing, fresh))
+        new = await inbox.add(conn, await sealed_rows(conn, sealing, fresh))
         await inbox.count_secret(conn, [sealing.index("secret_case", _key(feed, item)) for item in secret])
         if cursor is not None:
             await watermarks.move(conn, feed.source, feed.name, cursor, repeats=len(open_ones) - len(new))
@@ -207,16 +207,3 @@ def inbox_row(feed: Feed, arrival: Arrival) -> inbox.NewInbox:
         line_no=arrival.line_no,
         business_date=arrival.business_date,
     )
-
-
-def sealed_rows(sealing: Sealing, fresh: Sequence[tuple[Arrival, inbox.NewInbox]]) -> list[inbox.NewInbox]:
-    """The rows with their bytes sealed, and the commitment to these that their leaf carries."""
-    envelopes = sealing.seal_many(Sealed(RAW_FIELD, row.id, arrival.item.raw) for arrival, row in fresh)
-    return [
-        replace(
-            row,
-            raw_sealed=envelope,
-            commitment=sealing.commitment(RAW_FIELD, row.id, arrival.item.raw),
-        )
-        for (arrival, row), envelope in zip(fresh, envelopes, strict=True)
-    ]

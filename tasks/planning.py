@@ -19,7 +19,8 @@ from models.domain.lifecycles.effect import Channel
 from models.domain.record import CaseRecord
 from models.ledger.bulk import Conn
 from models.ledger.queries import effects
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.sealing import Sealing
+from tasks.subjects import keys_of
 
 BODY_FIELD = "effects.body"
 PLATFORM = "platform"
@@ -32,6 +33,7 @@ _NEVER_LEFT = frozenset({"superseded"})
 class Owed:
     """One thing owed before it has a version: what it is about, and how its bytes are composed.
 
+    ``party`` is the index of the party whose key seals it, where it belongs to no case.
     ``again`` sends it even where the same content went before (a reinstated case).
     """
 
@@ -43,6 +45,7 @@ class Owed:
     stage: str | None = None
     case_id: UUID | None = None
     handover_id: UUID | None = None
+    party: bytes | None = None
     again: bool = False
 
 
@@ -157,7 +160,11 @@ async def plan(
             if version is not None:
                 identity = own_id(channel, each.business_key, version)
                 planned.append((each, identity, version, each.compose(identity, version)))
-    bodies = sealing.seal_many(Sealed(BODY_FIELD, identity, body) for _, identity, _, body in planned)
+    keys = await keys_of(conn, sealing, [(each.case_id, each.party) for each, _, _, _ in planned])
+    bodies = [
+        sealing.seal_for(key, BODY_FIELD, identity, body)
+        for key, (_, identity, _, body) in zip(keys, planned, strict=True)
+    ]
     rows = [
         effects.NewEffect(
             own_id=identity,

@@ -10,15 +10,15 @@ from models.domain.lifecycles.case import CaseResult
 from models.domain.lifecycles.handover import HandoverState
 from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, handovers
+from models.ledger.queries import clock, data_keys, handovers
 from models.ledger.queries.handovers import NewHandover
 from models.ledger.sealing import Sealed, Sealing
 from models.ledger.writer import HANDOVER, Move, move
 from tasks.case_handovers import route
 from tasks.in_front import due_at
-from tasks.intake import RAW_FIELD
 from tasks.pinning import pinned_items
 from tasks.planning import Owed, owed_push, plan
+from tasks.subjects import RAW_FIELD
 
 ACTOR = "分派"
 
@@ -33,6 +33,7 @@ async def route_waiting(
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
         rows = await handovers.dispatching(conn, limit)
+        await data_keys.load(conn, sealing, [row["raw_sealed"] for row in rows])
         pinned = await pinned_items(conn, city, [(row["item_version"], row["item_code"]) for row in rows])
         due = due_at(calendar, now)
         moves: list[Move] = []

@@ -20,8 +20,8 @@ from models.domain.messages import News, text_for
 from models.domain.workdays import Calendar, business_day, next_text_time
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, effects, texts
-from models.ledger.sealing import Sealed, Sealing
+from models.ledger.queries import clock, data_keys, effects, texts
+from models.ledger.sealing import Sealing
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.planning import BODY_FIELD
 
@@ -130,6 +130,7 @@ async def _plan(
     now: datetime,
 ) -> int:
     day = business_day(now).isoformat()
+    nobody = (await data_keys.of_subjects(conn, sealing, {data_keys.NO_PARTY}))[data_keys.NO_PARTY]
     rows, details, folds = [], [], []
     for index, phone in phones.items():
         urgent = any(row["urgent"] for row, _ in phone.news)
@@ -156,9 +157,9 @@ async def _plan(
                 stage=None,
                 content_version=1,
                 content_sha256=digest,
-                body_sealed=sealing.seal_many(
-                    [Sealed(BODY_FIELD, identity, canonical({"mobile": mobile, "content": text}))]
-                )[0],
+                body_sealed=sealing.seal_for(
+                    nobody, BODY_FIELD, identity, canonical({"mobile": mobile, "content": text})
+                ),
                 case_id=None,
                 handover_id=None,
                 send_after=now,

@@ -13,10 +13,10 @@ from uuid import UUID
 from models.domain.errors import BrokenRecord
 from models.ledger.bulk import Conn
 from models.ledger.connection import Alone, Ledger
-from models.ledger.queries import inbox
+from models.ledger.queries import data_keys, inbox
 from models.ledger.sealing import SealBroken, Sealing
 from tasks.in_front import Problem
-from tasks.intake import RAW_FIELD
+from tasks.subjects import RAW_FIELD
 
 POISON_AFTER = 5
 ALONE_AFTER = 2
@@ -73,6 +73,7 @@ async def read_waiting(
     rows = await inbox.take_waiting(conn, kind, limit, turn.ids if turn else None)
     if turn is not None:
         await turn.session.leave()
+    await data_keys.load(conn, sealing, [row["raw_sealed"] for row in rows])
     for row in rows:
         if row["attempts"] > POISON_AFTER:
             problems.append(Problem(row, "killed_worker", "处理该记录时进程多次中断，已隔离，请检查原始内容"))

@@ -8,7 +8,7 @@ from adapters.files import FileUnreadable, load_mapping
 from tasks.import_clock import ClockIsReal
 from tasks.import_lines import read_file
 from tasks.importing import by_week, choose_clock, import_files
-from tasks.intake import RAW_FIELD
+from tasks.subjects import RAW_FIELD
 from tests.tasks.import_files import (
     CASES_HEADER,
     INSPECTIONS_HEADER,

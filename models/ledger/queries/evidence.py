@@ -103,6 +103,27 @@ async def keep_inward(conn: Conn, rows: Sequence[Inward]) -> None:
     await conn.execute(sql.encode(), columns)
 
 
+async def say_forgotten(
+    conn: Conn, identity: UUID, *, keys: Sequence[UUID], asked_by: str, confirmed_by: str
+) -> dict[str, Any]:
+    """Write the leaf of destroyed data keys; its ``number`` and time ``at``."""
+    cursor = await conn.execute(
+        (
+            "INSERT INTO evidence_leaves (leaf) SELECT "
+            """'{"v":1,"kind":"forgotten","own_id":"' || own_id || '","keys":' || to_json(keys)::text"""
+            """ || ',"asked_by":' || to_json(asked_by)::text"""
+            """ || ',"confirmed_by":' || to_json(confirmed_by)::text || ',"at":' || """
+            + _TIME.format("clock_timestamp()")
+            + """ || '}' FROM (SELECT %s::uuid AS own_id, %s::uuid[] AS keys, %s::text AS asked_by,"""
+            " %s::text AS confirmed_by) f RETURNING number, clock_timestamp() AS at"
+        ).encode(),
+        (identity, list(keys), asked_by, confirmed_by),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
 @dataclass(frozen=True, slots=True)
 class Seal:
     """The tree after one round of the sealer; ``previous_head`` is the SHA-256 of the head before."""

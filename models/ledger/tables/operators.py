@@ -10,7 +10,7 @@ from models.ledger.tables.columns import Timestamp, one_of
 
 ACTS = (
     "rerun", "rerun_failed", "release_ask", "release_confirm", "decide", "quarantine_release",
-    "evidence_forget", "operator_add", "operator_disable",
+    "evidence_forget", "operator_add", "operator_disable", "evidence_open",
 )  # fmt: skip
 """What a name is asked for, or what was done with one."""
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.ledger.aead import _Sm4Gcm
 from models.ledger.keyring import UnknownKey, create_keyring, rotate_keyring
-from models.ledger.sealing import SealBroken, Sealed, Sealing, _Sm4Gcm
+from models.ledger.sealing import SealBroken, Sealed, Sealing
 
 FIELD = "liaisons.phone"
 ROW = uuid.UUID(int=7)
