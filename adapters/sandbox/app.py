@@ -61,6 +61,10 @@ class Simulator:
         """The routes of the contract."""
         raise NotImplementedError
 
+    def controls(self) -> list[web.RouteDef]:
+        """Control routes of this simulator beside the common ones, below ``/_sim/``."""
+        return []
+
     def target_text(self, body: bytes) -> str:
         """The text in which a fault rule's ``target`` is looked for."""
         return body.decode("utf-8", "replace")
@@ -74,7 +78,7 @@ class Simulator:
     def application(self) -> web.Application:
         """The aiohttp application with all routes and control routes."""
         app = web.Application(middlewares=[self._middleware()], client_max_size=MAX_BODY)
-        app.add_routes(self.routes())
+        app.add_routes([*self.routes(), *self.controls()])
         app.add_routes(
             [
                 web.get("/_sim/health", self._health),

@@ -54,8 +54,11 @@ class Platform(Simulator):
             web.get("/v1/returns/{own_id}", self._look_up("return"), allow_head=False),
             web.get("/v1/counts", self._counts, allow_head=False),
             web.get("/v1/effects", self._effects, allow_head=False),
-            web.post("/_sim/publish", self._publish_now),
         ]
+
+    def controls(self) -> list[web.RouteDef]:
+        """See Simulator."""
+        return [web.post("/_sim/publish", self._publish_now)]
 
     async def _case_changes(self, request: web.Request) -> web.Response:
         return await _page(self.cases, request)

@@ -8,7 +8,7 @@ import pytest
 from adapters.platform.client import PlatformClient
 from adapters.problems import CODES
 from models.domain.canonical import canonical, content_hash
-from models.domain.errors import AlreadyDone, NotDone, OutcomeUnknown, Refused, Throttled
+from models.domain.errors import AlreadyDone, NotAdmitted, NotDone, OutcomeUnknown, Refused, Throttled
 
 CONTENT = {"stage": "acceptance", "phone": "18000001999"}
 OURS = content_hash(CONTENT)
@@ -71,15 +71,11 @@ MEANT = {
     (422, "rule-broken"): Refused,
     (429, "throttled"): Throttled,
     (503, "not-processed"): NotDone,
-} | {
-    (401, code): NotDone
-    for code in (
-        "signature-missing",
-        "signature-invalid",
-        "signature-expired",
-        "nonce-replayed",
-        "unknown-key",
-    )
+    (401, "signature-missing"): NotAdmitted,
+    (401, "signature-invalid"): NotAdmitted,
+    (401, "unknown-key"): NotAdmitted,
+    (401, "signature-expired"): NotDone,
+    (401, "nonce-replayed"): NotDone,
 }
 
 

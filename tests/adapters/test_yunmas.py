@@ -8,7 +8,7 @@ import pytest
 
 from adapters.sms.yunmas import REJECTIONS, YunmasAccount, YunmasClient
 from adapters.transport import Transport
-from models.domain.errors import NotDone, OutcomeUnknown, Refused, Throttled
+from models.domain.errors import NotAdmitted, NotDone, OutcomeUnknown, Refused, Throttled
 
 ACCOUNT = YunmasAccount("某市政务", "ap1", "made-up-key", "SIGN1", "0105")
 MOBILE, TEXT = "18000001999", "【审管联动】有1件新的办结，编号A7。"
@@ -65,10 +65,10 @@ async def test_both_spellings_of_the_group(sent, name):
 
 
 MEANT = {
-    "IllegalMac": NotDone,
-    "InvalidUsrOrPwd": NotDone,
-    "IllegalSignId": NotDone,
-    "NoSignId": NotDone,
+    "IllegalMac": NotAdmitted,
+    "InvalidUsrOrPwd": NotAdmitted,
+    "IllegalSignId": NotAdmitted,
+    "NoSignId": NotAdmitted,
     "InvalidMessage": Refused,
     "InvalidMobile": Refused,
     "DupMobile": Refused,
