@@ -170,5 +170,6 @@ def _cut_quickly(raw: bytes, most: int) -> tuple[int, int, list[_Piece]] | None:
                 pieces.append(_Piece(begun, at, deepest - _IN_ITEMS))
                 ended = at
             elif depth < _IN_ITEMS:
-                return None if raw[ended : at - 1].strip() else (opened, at - 1, pieces)
+                plain = raw[at - 1] in b"]" and not raw[ended : at - 1].strip()
+                return (opened, at - 1, pieces) if plain else None
     return None
