@@ -79,6 +79,11 @@ class Line:
     deadline_s: float = 20
     lease_s: float = 60
     batch: int = 200
+    places: asyncio.Semaphore = field(init=False)
+    """As many as calls may be in flight, one for all batches of the line."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", asyncio.Semaphore(self.in_flight))
 
     @property
     def wave(self) -> int:
@@ -110,11 +115,13 @@ async def send_due(
     guard: SenderGuard,
     case_ids: Sequence[UUID] | None = None,
     probe: bool = False,
+    taken: Callable[[], None] | None = None,
 ) -> Sent:
     """Take one batch of what is due on this channel and carry it out; ``total`` 0 when nothing is.
 
     ``case_ids`` takes those of these cases only, and at once. ``probe`` takes one effect for a target
-    behind an open breaker, where it is time to look. Safe beside any number of others.
+    behind an open breaker, where it is time to look. ``taken`` is called once something is leased.
+    Safe beside any number of others.
 
     Raises:
         LedgerUnavailable: leased effects go back when their lease ends; intents become unknown.
@@ -153,6 +160,8 @@ async def send_due(
                 await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
     if gate is None or not rows:
         return sent
+    if taken is not None:
+        taken()
     leased, broken = _open_bodies(sealing, rows)
     for wave in _waves(leased, line.wave):
         if time.monotonic() + line.deadline_s > lease_ends:
@@ -265,10 +274,8 @@ async def _wave(
 
 
 async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float, gate: Gate) -> list[Verdict]:
-    in_flight = asyncio.Semaphore(line.in_flight)
-
     async def one(group: Sequence[Leased]) -> Sequence[Verdict]:
-        async with in_flight:
+        async with line.places:
             if time.monotonic() + line.deadline_s > lease_ends:
                 # Nothing left: the intent is proven not done.
                 return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)

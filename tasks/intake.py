@@ -4,10 +4,12 @@ Pages repeat, shift and come out of order; the inbox knows a record by its bytes
 read a second time from an older place, so that a record which slipped behind the cursor is found.
 """
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -22,7 +24,7 @@ from tasks.subjects import sealed_rows
 
 log = structlog.get_logger(__name__)
 
-Fetch = Callable[[str | None], Awaitable[Page]]
+Fetch = Callable[[str | None], Coroutine[Any, Any, Page]]
 
 _AT_REST = timedelta(seconds=10)
 """A feed that brings nothing new is noted as read this often: a reading at rest writes nothing else."""
@@ -120,16 +122,23 @@ async def _read_on(
 ) -> TakenIn:
     taken = TakenIn()
     seen = {cursor}
-    for _ in range(_PAGES):
-        page = await fetch(cursor)
-        if not page.items and not page.has_more and page.next_cursor == known_end:
-            return taken
-        arrivals = [Arrival(item) for item in page.items]
-        taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
-        if not page.has_more or page.next_cursor in seen:
-            break
-        cursor = page.next_cursor
-        seen.add(cursor)
+    coming: asyncio.Task[Page] | None = asyncio.create_task(fetch(cursor))
+    try:
+        while coming is not None and len(seen) <= _PAGES:
+            page = await coming
+            coming = None
+            if not page.items and not page.has_more and page.next_cursor == known_end:
+                break
+            if page.has_more and page.next_cursor not in seen:
+                seen.add(page.next_cursor)
+                # The next page is on its way while this one is kept.
+                coming = asyncio.create_task(fetch(page.next_cursor))
+            arrivals = [Arrival(item) for item in page.items]
+            taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
     return taken
 
 

@@ -32,6 +32,7 @@ from tasks import (
 from tasks import receipts as receipt_steps
 from tasks.composition import Services
 from tasks.dispatch import Line
+from tasks.overlapping import send_in_turn, send_overlapping
 from tasks.unreadable import keep_unreadable
 
 log = structlog.get_logger(__name__)
@@ -307,8 +308,9 @@ def text_rules(services: Services) -> texting.TextRules:
 
 async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None) -> Counts:
     counts: Counter[str] = Counter()
-    for _ in range(_ROUNDS):
-        sent = await dispatch.send_due(
+
+    async def once(taken: Callable[[], None] | None = None) -> dispatch.Sent:
+        return await dispatch.send_due(
             services.ledger,
             services.sealing,
             services.calendar,
@@ -316,14 +318,23 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
             worker=services.worker,
             guard=services.guard,
             case_ids=case_ids,
+            taken=taken,
         )
+
+    def note(sent: dispatch.Sent) -> None:
         counts.update(sent.outcomes)
         counts["withheld"] += 1 if sent.withheld else 0
         if sent.wants_probe and not sent.withheld:
             services.beside.begin(f"probe {line.channel}", partial(probing.probe, services, line))
+
+    if case_ids is not None:
         # A chosen case's effects are tried once a run, whatever delay they are under.
-        if not sent.total or case_ids is not None:
-            break
+        note(await once())
+    elif line.channel.deduplicates:
+        await send_overlapping(once, note, most=_ROUNDS)
+    else:
+        # A text's intents are as many as its calls, and no more.
+        await send_in_turn(once, note, most=_ROUNDS)
     return {name: count for name, count in counts.items() if count}
 
 
