@@ -3,12 +3,12 @@
 from datetime import UTC
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.exchange import Exchange, escaped, stated
 from adapters.transport import Answer
-from adapters.values import CountRow, Receipt, Stored
-from models.domain.errors import AlreadyDone
+from adapters.values import CountRow, Page, Receipt, Stored, StoredRow
+from models.domain.errors import AlreadyDone, Unreadable
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(min_length=1, max_length=128)]
@@ -58,6 +58,17 @@ class CountRowWire(Wire):
     digest: Sha256
 
 
+class StoredRowWire(Wire):
+    """One stored effect of a list behind a count."""
+
+    own_id: Word
+    kind: Word
+    department: str | None = None
+    stage: str | None = None
+    business_key: Annotated[str, Field(min_length=1, max_length=512)]
+    content_sha256: Sha256
+
+
 class CountsWire(Wire):
     """A day's counts."""
 
@@ -98,6 +109,21 @@ async def look_up(exchange: Exchange, path: str, own_id: str) -> Stored | None:
         raise exchange.astray(answer, "another-own-id")
     receipt = found.receipt.receipt(found.content_sha256, repeated=True)
     return Stored(own_id, found.business_key, found.content_sha256, receipt)
+
+
+def stored_rows(page: Page, target: str) -> tuple[StoredRow, ...]:
+    """The rows of a page of stored effects.
+
+    Raises:
+        Unreadable: one of them is not one; a list that is not believed whole proves nothing.
+    """
+    try:
+        rows = [StoredRowWire.model_validate(item.value) for item in page.items]
+    except ValidationError:
+        raise Unreadable(target, "wrong-shape") from None
+    return tuple(
+        StoredRow(r.own_id, r.kind, r.department, r.stage, r.business_key, r.content_sha256) for r in rows
+    )
 
 
 async def counted(exchange: Exchange, day: str) -> tuple[CountRow, ...]:

@@ -111,6 +111,35 @@ class PartyCredit:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRow:
+    """One stored effect as a receiver lists it; department and stage only where it counts by them."""
+
+    own_id: str
+    kind: str
+    department: str | None
+    stage: str | None
+    business_key: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalQuery:
+    """A document of which somebody owes the credit system a report; ``ref`` comes back."""
+
+    ref: str
+    kind: str
+    document_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When the first report of a document arrived; None while there is none."""
+
+    ref: str
+    arrived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportAnswer:
     """What became of one report of a batch.
 

@@ -12,6 +12,7 @@ from flows import (
     cli_mirror,
     cli_operator,
     cli_real,
+    cli_reconcile,
     cli_run,
     cli_setup,
     cli_status,
@@ -38,6 +39,7 @@ _TOPICS = (
     cli_mirror,
     cli_operator,
     cli_real,
+    cli_reconcile,
     cli_setup,
 )
 for module in _TOPICS:

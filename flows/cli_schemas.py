@@ -43,6 +43,7 @@ SHAPES: Mapping[str, str] = {
     "quarantine show": "tasks.deciding.Quarantined",
     "real": "tasks.real_summary.RealSummary",
     "release": "tasks.releasing.ReleaseTold",
+    "reconcile": "tasks.reconciled.Reconciled",
     "rerun": "flows.cli_schemas.rerun_shapes",
     "statement": "tasks.results.StatementWritten",
     "status": "tasks.status_told.Status",

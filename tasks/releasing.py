@@ -92,6 +92,8 @@ def _assert_releasable(own_id: str, row: dict[str, Any] | None, by: str) -> str 
         raise CannotRelease(own_id, f"已由 {row['decided_by']} 裁定不再发送")
     if row["state"] != EffectState.HELD:
         raise CannotRelease(own_id, f"现为“{state_name('effect', row['state'])}”，不在暂挂中")
+    if row["reason"] == "restored":
+        raise CannotRelease(own_id, "台账恢复前已外发，是否到达不明，机器不再发送；请致电联络员核实后裁定")
     asked_by: str | None = row["asked_by"] if row["confirmed_by"] is None else None
     if asked_by == by:
         raise CannotRelease(own_id, "放行须由另一人确认：您已申请，请同事用自己的账户再执行一次")

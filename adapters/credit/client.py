@@ -4,10 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from adapters.credit.port import BATCH_LIMIT
-from adapters.credit.wire import RESULTS, PartyWire, ReportWire, read_row
+from adapters.credit.wire import RESULTS, ArrivalWire, PartyWire, ReportWire, read_row
 from adapters.exchange import Exchange, stated
 from adapters.receipts import counted, look_up
-from adapters.values import CountRow, Page, PartyCredit, PartyQuery, ReportAnswer, Stored
+from adapters.values import (
+    Arrival,
+    ArrivalQuery,
+    CountRow,
+    Page,
+    PartyCredit,
+    PartyQuery,
+    ReportAnswer,
+    Stored,
+)
 from models.domain.canonical import canonical
 from models.domain.errors import AlreadyDone, OutcomeUnknown
 from models.domain.keys import batch_id
@@ -62,6 +71,23 @@ class CreditClient:
     async def counts(self, day: str) -> tuple[CountRow, ...]:
         """See the port."""
         return await counted(self._exchange, day)
+
+    async def effects(self, day: str, cursor: str | None, *, kind: str = "", limit: int = 500) -> Page:
+        """See the port."""
+        query = {"day": day} | ({"kind": kind} if kind else {})
+        return await self._exchange.page("/v1/reports", cursor, limit=limit, query=query)
+
+    async def arrivals(self, asked: Sequence[ArrivalQuery]) -> tuple[Arrival, ...]:
+        """See the port."""
+        refs = _each_once([one.ref for one in asked])
+        documents = [
+            {"ref": one.ref, "kind": one.kind, "document_number": one.document_number} for one in asked
+        ]
+        answer = await self._exchange.asked("/v1/arrivals/query", body=canonical({"documents": documents}))
+        rows = [read_row(row, ArrivalWire) for row in self._exchange.understood(answer, RESULTS).results]
+        told = Counter(row.ref for row in rows if row is not None)
+        found = {row.ref: row.arrival() for row in rows if row is not None and told[row.ref] == 1}
+        return tuple(found[ref] for ref in refs if ref in found)
 
 
 def _the_one(rows: list[ReportWire], own_id: str, ours: str) -> ReportAnswer:

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from adapters.values import CountRow, Page, PartyCredit, PartyQuery, ReportAnswer, Stored
+from adapters.values import (
+    Arrival,
+    ArrivalQuery,
+    CountRow,
+    Page,
+    PartyCredit,
+    PartyQuery,
+    ReportAnswer,
+    Stored,
+)
 
 BATCH_LIMIT = 100
 """Most parties of one query, most reports of one call."""
@@ -55,4 +64,22 @@ class Credit(Protocol):
 
     async def counts(self, day: str) -> tuple[CountRow, ...]:
         """How many reports were stored on a business day (``YYYY-MM-DD``), by kind XK and CF."""
+        ...
+
+    async def effects(self, day: str, cursor: str | None, *, kind: str = "", limit: int = 500) -> Page:
+        """The stored reports of ours behind a count.
+
+        Items are own_id, kind, business_key, content_sha256.
+        """
+        ...
+
+    async def arrivals(self, asked: Sequence[ArrivalQuery]) -> tuple[Arrival, ...]:
+        """Whether the reports of up to 100 documents have arrived, whoever sent them, in the order asked.
+
+        A document whose answer is missing, doubled or cannot be read is left out: it was not answered.
+
+        Raises:
+            Refused: the query itself was refused, by its ``fields``.
+            ValueError: more than 100 documents, none, or one ``ref`` twice.
+        """
         ...

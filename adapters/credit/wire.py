@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 
 from adapters.problems import named_fields
 from adapters.receipts import ReceiptWire, Sha256, Wire, Word
-from adapters.values import CreditMark, CreditMeasure, PartyCredit, ReportAnswer
+from adapters.values import Arrival, CreditMark, CreditMeasure, PartyCredit, ReportAnswer
 
 W = TypeVar("W", bound=BaseModel)
 
@@ -61,6 +61,17 @@ class PartyWire(Wire):
             for mark in self.records
         )
         return PartyCredit(self.ref, self.number, self.checked_at.astimezone(UTC), self.grade, marks)
+
+
+class ArrivalWire(Wire):
+    """The answer about one document."""
+
+    ref: Word
+    arrived_at: AwareDatetime | None
+
+    def arrival(self) -> Arrival:
+        """As our value."""
+        return Arrival(self.ref, self.arrived_at.astimezone(UTC) if self.arrived_at else None)
 
 
 class ReportWire(Wire):

@@ -104,6 +104,12 @@ class Journal:
                 raise JournalBroken(str(self.folder), f"{path.name} 中有被改动的行")
             yield from waves_of(lines)
 
+    @property
+    def begins_after(self) -> int:
+        """The mark up to which nothing is kept any more; 0 while nothing was dropped."""
+        segments = self._segments()
+        return max(0, int(segments[0].stem) - 1) if segments else 0
+
     def close(self) -> None:
         """Let the file go."""
         if self._file is not None:

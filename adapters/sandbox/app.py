@@ -85,9 +85,14 @@ class Simulator:
                 web.post("/_sim/clock", self._set_clock),
                 web.get("/_sim/faults", self._get_faults),
                 web.post("/_sim/faults", self._set_faults),
+                web.post("/_sim/lose", self._lose),
             ]
         )
         return app
+
+    async def lose(self, own_ids: frozenset[str]) -> int:  # noqa: ARG002 - a gateway holds nothing
+        """Lose effects that were confirmed; how many were held."""
+        return 0
 
     def object_in(self, request: web.Request) -> dict[str, Any]:
         """The JSON object of the request's body."""
@@ -162,6 +167,13 @@ class Simulator:
         except (ValueError, KeyError, TypeError):
             raise Problem("malformed", "应有 anchor_machine、anchor_business、rate") from None
         return answer({"business_now": written(self.clock.now())})
+
+    async def _lose(self, request: web.Request) -> web.Response:
+        try:
+            own_ids = frozenset(str(own_id) for own_id in (await request.json())["own_ids"])
+        except (ValueError, KeyError, TypeError):
+            raise Problem("malformed", "应有 own_ids") from None
+        return answer({"lost": await self.lose(own_ids)})
 
     async def _get_faults(self, _: web.Request) -> web.Response:
         return web.json_response(self.script.counts())

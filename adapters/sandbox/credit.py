@@ -8,11 +8,12 @@ from typing import Any
 from aiohttp import web
 
 from adapters.sandbox.app import BODY, Options, Simulator
+from adapters.sandbox.arrivals import Arrivals
 from adapters.sandbox.clock import moment, written
 from adapters.sandbox.feed import Feed, limit_of, restore
 from adapters.sandbox.memory import Incoming, Memory, Stored, receipt_number
 from adapters.sandbox.parties import Parties
-from adapters.sandbox.platform import asked_day
+from adapters.sandbox.platform import asked_day, offset
 from adapters.sandbox.shapes import Anything, Error, Record, Rows, Text, Whole, error, faults_in, one_of
 from adapters.sandbox.shuanggongshi import NATURAL, record_errors, subject_of
 from adapters.sandbox.wire import Problem, answer, canonical, sha256
@@ -38,6 +39,19 @@ _REPORT = Record(
     },
     frozenset({"own_id", "business_key", "kind", "content_version", "record", "content_sha256"}),
 )
+ARRIVALS = Record(
+    {
+        "documents": Rows(
+            Record(
+                {"ref": Text(64), "kind": one_of("XK", "CF"), "document_number": Text(200)},
+                frozenset({"ref", "kind", "document_number"}),
+            ),
+            BATCH,
+            1,
+        )
+    },
+    frozenset({"documents"}),
+)
 REPORTS = Record({"reports": Rows(_REPORT, BATCH, 1)}, frozenset({"reports"}))
 
 
@@ -61,14 +75,21 @@ class Credit(Simulator):
         self.memory = Memory(self.journal, self.log, self.clock)
         self.workdays = Workdays(off=self.world.get("holidays", ()), on=self.world.get("workdays", ()))
         self._numbers: dict[tuple[str, str], str] = {}
+        self._arrivals = Arrivals(options.world / "credit_arrivals.jsonl")
         self._draw = random.Random(seed)
         for entry in self.memory.by_own_id.values():
             self._remember(entry)
+
+    async def lose(self, own_ids: frozenset[str]) -> int:
+        """See ``Simulator.lose``."""
+        return await self.memory.lose(own_ids)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of credit.v1.yaml."""
         return [
             web.post("/v1/parties/query", self._query),
+            web.post("/v1/arrivals/query", self._arrived),
+            web.get("/v1/reports", self._listed, allow_head=False),
             web.post("/v1/reports", self._reports),
             web.get("/v1/reports/{own_id}", self._look_up, allow_head=False),
             web.get("/v1/records/changes", self._changes, allow_head=False),
@@ -164,8 +185,34 @@ class Credit(Simulator):
             return [error(f"{kind}_WSH", "duplicate-number", "该文书号已属于另一主体")]
         return []
 
+    async def _arrived(self, request: web.Request) -> web.Response:
+        body = self.object_in(request)
+        found = faults_in(body, ARRIVALS)
+        if found:
+            raise Problem("rule-broken", "查询不合规则", errors=found[:100])
+        now = self.clock.now()
+        results = []
+        for asked in body["documents"]:
+            at = self._arrivals.asked(asked["kind"], asked["document_number"], now)
+            results.append({"ref": asked["ref"], "arrived_at": at})
+        self._draw.shuffle(results)
+        return answer({"results": results})
+
+    async def _listed(self, request: web.Request) -> web.Response:
+        day, kind = asked_day(request), request.query.get("kind", "")
+        start, limit = offset(request.query.get("cursor", "")), limit_of(request.query.get("limit", ""))
+        rows = [
+            {"own_id": e.own_id, "kind": e.kind, "business_key": e.business_key,
+             "content_sha256": e.content_sha256}
+            for e in self.memory.on(day)
+            if kind in {"", e.kind}
+        ]  # fmt: skip
+        end = min(start + limit, len(rows))
+        return answer({"items": rows[start:end], "next_cursor": f"e{end}", "has_more": len(rows) > end})
+
     def _remember(self, entry: Stored) -> None:
         self._numbers[entry.kind, entry.extra["document_number"]] = entry.extra["subject"]
+        self._arrivals.arrived(entry.kind, entry.extra["document_number"], entry.at)
         self.parties.reported(entry)
 
     async def _look_up(self, request: web.Request) -> web.Response:

@@ -59,6 +59,15 @@ class Journal:
         """Append one line now, without waiting for the disk: for what is no effect."""
         os.write(self._file, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
+    async def drop(self, own_ids: frozenset[str]) -> None:
+        """Take the effects of these own ids out of the file: a receiver that loses what it had confirmed."""
+        while self._flusher is not None:
+            await self._flusher
+        kept = [line for line in self.path.read_bytes().splitlines() if _own_id(line) not in own_ids]
+        os.ftruncate(self._file, 0)
+        self._size = 0
+        self._write(b"".join(line + b"\n" for line in kept))
+
     async def close(self) -> None:
         """Wait for what is being written and close the file."""
         while self._flusher is not None:
@@ -106,6 +115,10 @@ class Journal:
             end = data.rfind(b"\n") + 1
             if end != len(data):
                 file.truncate(end)
+
+
+def _own_id(line: bytes) -> Any:
+    return json.loads(line).get("own_id")
 
 
 def log_beside(ledger: Path) -> Path:

@@ -124,6 +124,14 @@ class Memory:
         """The day's effects in the order of storing."""
         return self._by_day.get(day, [])
 
+    async def lose(self, own_ids: frozenset[str]) -> int:
+        """Hold these effects no more, here nor on the disk; how many were held."""
+        gone = [self.by_own_id[own_id] for own_id in own_ids if own_id in self.by_own_id]
+        for entry in gone:
+            self._forget(entry)
+        await self._journal.drop(frozenset(entry.own_id for entry in gone))
+        return len(gone)
+
     def _remember(self, entry: Stored) -> None:
         self.by_own_id[entry.own_id] = entry
         self._by_key[entry.business_key, entry.content_version] = entry

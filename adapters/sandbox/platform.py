@@ -41,6 +41,10 @@ class Platform(Simulator):
             if entry.kind == "push":
                 self.answers.pushed(entry)
 
+    async def lose(self, own_ids: frozenset[str]) -> int:
+        """See ``Simulator.lose``."""
+        return await self.memory.lose(own_ids)
+
     def routes(self) -> list[web.RouteDef]:
         """The routes of platform.v1.yaml."""
         return [
@@ -202,7 +206,7 @@ class Platform(Simulator):
 
     async def _effects(self, request: web.Request) -> web.Response:
         day = asked_day(request)
-        start = _offset(request.query.get("cursor", ""))
+        start = offset(request.query.get("cursor", ""))
         limit = limit_of(request.query.get("limit", ""))
         rows = [
             {"own_id": e.own_id, "kind": e.kind, "department": e.target, "stage": e.stage,
@@ -233,7 +237,12 @@ def asked_day(request: web.Request) -> str:
     return day
 
 
-def _offset(cursor: str) -> int:
+def offset(cursor: str) -> int:
+    """The place in a day's list that a cursor of ours names.
+
+    Raises:
+        Problem: malformed, when it is none of ours.
+    """
     if not cursor:
         return 0
     if not (cursor[0] == "e" and cursor[1:].isascii() and cursor[1:].isdigit()):

@@ -77,6 +77,8 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "overtaken": "发出之前已失效",
         "release_asked": "申请放行",
         "released": "两人放行",
+        "adopted": "对账认定对方已接收",
+        "lost_there": "对账发现对方丢失，补发",
         "already_done": "对方已有相同内容",
         "unknown": "结果未知",
         "worker_lost": "发送中断",
@@ -92,6 +94,7 @@ _EVENTS: Mapping[str, Mapping[str, str]] = {
         "cancelled": "注销",
         "expired": "到期",
     },
+    "senders": {"unlocked": "恢复后核对完毕，外发开锁"},
     "breaker": {
         "tripped": "连续未成，暂停推送",
         "probed": "试探",
@@ -108,6 +111,7 @@ _ENTITIES: Mapping[str, str] = {
     "effect": "对外动作",
     "licence": "许可",
     "breaker": "断路",
+    "senders": "外发",
 }
 INBOX_OUTCOMES: Mapping[str, str] = {
     "waiting": "待核对",

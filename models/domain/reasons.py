@@ -39,6 +39,11 @@ REASONS: Mapping[str, str] = {
     "journal_missing": "本机缺少外发日志",
     "journal_broken": "本机外发日志不可信",
     "late_proof": "暂挂后收到回执，证明已发出",
+    "adopted": "对账认定对方已接收",
+    "lost_there": "对方出具回执后又丢失，补发",
+    "restored": "台账恢复前已外发，不再重发，待人工核对",
+    "reconcile_difference": "对账差异",
+    "arrival_missing": "应由他方报送的信用信息未到",
     "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)
     "not_our_duty": "不属本部门职责",

@@ -2,11 +2,13 @@
 
 import secrets
 from datetime import date, datetime, timedelta, timezone
+from hashlib import sha256
 
 import pytest
 
 from adapters.credit.client import CreditClient
-from adapters.values import PartyQuery
+from adapters.receipts import stored_rows
+from adapters.values import ArrivalQuery, PartyQuery
 from models.domain.canonical import canonical, content_hash
 from models.domain.errors import Refused
 from models.domain.keys import decision_key, own_id
@@ -31,9 +33,15 @@ PARTIES = [
 ]
 
 
+ARRIVALS = [
+    {"at": f"{at}T09:00:00+08:00", "kind": "XK", "document_number": f"益审许字〔2026〕{number:06d}号"}
+    for at, number in (("2026-01-05", 1), ("2126-01-05", 2))
+]
+
+
 @pytest.fixture(scope="module")
 def credit(outside):
-    return outside("credit", credit_parties=PARTIES)
+    return outside("credit", credit_parties=PARTIES, credit_arrivals=ARRIVALS)
 
 
 @pytest.fixture
@@ -136,3 +144,37 @@ async def test_counts_and_records(client, number):
     assert rows["XK"].count > 0
     page = await client.changed_records(None)
     assert page.next_cursor
+
+
+async def test_the_list_behind_a_count_is_the_count(client, number):
+    answers = await client.report([licence(f"{number}{n}") for n in range(3)])
+    day = answers[0].receipt.at.astimezone(CHINA).date().isoformat()
+    (row,) = [row for row in await client.counts(day) if row.kind == "XK"]
+    cursor, behind, more = None, [], True
+    while more:
+        page = await client.effects(day, cursor, kind="XK", limit=2)
+        behind += stored_rows(page, "credit")
+        cursor, more = page.next_cursor, page.has_more
+    assert {answer.own_id for answer in answers} <= {one.own_id for one in behind}
+    lines = sorted(f"{one.own_id} {one.content_sha256}\n" for one in behind)
+    assert (row.count, row.digest) == (len(behind), sha256("".join(lines).encode()).hexdigest())
+    assert (await client.effects(day, None, kind="CF")).items == ()
+
+
+async def test_arrivals_are_told_whoever_reported_and_only_once_they_are_there(client, number):
+    asked = [
+        ArrivalQuery("ours", "XK", number),
+        ArrivalQuery("theirs", "XK", "益审许字〔2026〕000001号"),
+        ArrivalQuery("later", "XK", "益审许字〔2026〕000002号"),
+        ArrivalQuery("never", "CF", "益审许字〔2026〕000001号"),
+    ]
+    before = {one.ref: one.arrived_at for one in await client.arrivals(asked)}
+    assert before["ours"] is None
+    (answer,) = await client.report([licence(number)])
+    found = await client.arrivals(asked)
+    assert [one.ref for one in found] == ["ours", "theirs", "later", "never"]
+    assert abs(found[0].arrived_at - answer.receipt.at) < timedelta(seconds=5)
+    assert found[1].arrived_at == datetime(2026, 1, 5, 9, 0, tzinfo=CHINA)
+    assert (found[2].arrived_at, found[3].arrived_at) == (None, None)
+    with pytest.raises(ValueError, match="each once"):
+        await client.arrivals([asked[0], asked[0]])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.guarding import SenderGuard
+from tasks.restoring import RestoreHalted, after_restore, new_host
 from tasks.steps import admit_cases, recover, send_pushes, tell_liaisons
 from tests.tasks.dying import DEAD, die_at
 from tests.tasks.records import case, serial
@@ -94,6 +95,45 @@ async def test_a_host_without_a_journal_of_a_ledger_that_has_sent_sends_nothing(
     (incident,) = await world.rows("SELECT kind, key FROM incidents")
     assert incident == {"kind": "journal_missing", "key": "another"}
     assert (await send_pushes(world.services))["accepted"] == 1, "a host that knows goes on"
+
+
+async def test_a_new_host_joins_once_a_person_says_so(world, tmp_path):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    other = await of_another_host(world, tmp_path)
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    assert await send_pushes(other) == {"withheld": 1}
+    await new_host(other)
+    assert (await send_pushes(other))["accepted"] == 1
+    assert await world.value("SELECT count(*) FROM incidents WHERE closed_at IS NULL") == 0
+    assert await world.column("SELECT host FROM sender_journals WHERE host = 'another'") == ["another"]
+    await world.run(send_pushes)
+    await taken_back(world)
+    assert await send_pushes(world.services) == {"withheld": 1}, "it has seen how far the other came"
+    with pytest.raises(RestoreHalted, match="锁定"):
+        await new_host(await of_another_host(world, tmp_path / "third"))
+
+
+async def test_the_lock_waits_for_every_hosts_journal(world, tmp_path):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    other = await of_another_host(world, tmp_path)
+    assert await send_pushes(other) == {"withheld": 1}
+    await new_host(other)
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    assert (await send_pushes(other))["accepted"] == 1
+    await taken_back(world)
+    await world.run(send_pushes)
+    first = await after_restore(world.services, by="值班")
+    assert (first.open, first.waiting_for) == (False, ("another",))
+    assert await send_pushes(world.services) == {"withheld": 1}
+    second = await after_restore(other, by="值班")
+    assert (second.open, second.waiting_for) == (True, ())
+    await world.arrive(case(serial()))
+    await world.run(admit_cases)
+    assert (await send_pushes(world.services))["accepted"] == 1
 
 
 async def test_a_journal_that_was_changed_stops_its_host(world):

@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 def write(world: World, folder: Path) -> None:
     """The world's files in ``folder``, which is made; what was there under their names is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("feed_cases", "answers", "feed_feedback", "credit_parties", "credit_records"):
+    lines = ("feed_cases", "answers", "feed_feedback", "credit_parties", "credit_records", "credit_arrivals")
+    for name in lines:
         _write(folder / f"{name}.jsonl", (_line(row) for row in getattr(world, name)))
     _write(folder / "liaisons.json", [json.dumps(world.liaisons, ensure_ascii=False, indent=1)])
     # Last: whoever finds it finds a whole world.

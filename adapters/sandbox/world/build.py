@@ -11,7 +11,7 @@ from typing import Any
 from adapters.sandbox.world.answers import Departments
 from adapters.sandbox.world.cases import Case
 from adapters.sandbox.world.city import WorldCity
-from adapters.sandbox.world.credit import credit_parties, credit_records
+from adapters.sandbox.world.credit import credit_arrivals, credit_parties, credit_records
 from adapters.sandbox.world.liaisons import liaisons
 from adapters.sandbox.world.loose_feedback import LooseFeedback
 from adapters.sandbox.world.malformed import malformed
@@ -34,6 +34,7 @@ class World:
     feed_feedback: list[dict[str, Any]]
     credit_parties: list[dict[str, Any]]
     credit_records: list[dict[str, Any]]
+    credit_arrivals: list[dict[str, Any]]
     liaisons: list[dict[str, Any]]
 
 
@@ -70,6 +71,7 @@ def build(seed: str, cases: int, city_dir: Path) -> World:
         feed_feedback=_lines(loose),
         credit_parties=credit_parties(parties, credit),
         credit_records=_lines(entries),
+        credit_arrivals=credit_arrivals(born, random.Random(f"{seed}|arrivals")),
         liaisons=liaisons(seed, city, targets),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
+from adapters.sandbox.world.cases import Case
 from adapters.sandbox.world.parties import Party
 from adapters.sandbox.world.timeline import BEGINS, later, office_moment, written
 from adapters.sandbox.world.versions import Published
@@ -18,6 +19,7 @@ _MEASURES = {
     _PUNISHED: [{"code": "CJ-11", "basis": "国办发〔2019〕35号"}],
     _PRAISED: [{"code": "JL-01", "basis": "国办发〔2019〕35号"}],
 }
+_NEVER = 0.2
 _SHARE = 0.012  # entries for each case
 _FEWEST = 3
 _YEAR = timedelta(days=365)
@@ -75,6 +77,26 @@ def credit_records(parties: list[Party], cases: int, draw: random.Random) -> lis
         (first, entry), (second, repair) = found[0], found[1]
         found[0], found[1] = (second, entry), (first, repair)
     return found
+
+
+def credit_arrivals(cases: Iterable[Case], draw: random.Random) -> list[dict[str, Any]]:
+    """What others report of the licences that are not ours to report; one in five never comes."""
+    found = []
+    owed = [case for case in cases if case.granted and case.item.get("kind") == "01"]
+    for serial, case in enumerate(case for case in owed if case.item.get("reporter", "us") != "us"):
+        # The first of a world shows one that is missing, the second one that comes.
+        missing = (True, False)[serial] if serial < 2 else draw.random() < _NEVER  # noqa: PLR2004
+        if not missing:
+            moment = office_moment(draw, later(case.completed.date(), draw.randint(1, 5)))
+            found.append(
+                {
+                    "at": written(moment),
+                    "kind": "XK",
+                    "document_number": case.document_number,
+                    "reporter": case.item["reporter"],
+                }
+            )
+    return sorted(found, key=lambda row: (row["at"], row["document_number"]))
 
 
 def _body(record_no: str, category: str, since: date) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Outcome:
     due_at: datetime | None = None
 
 
-_OVERTAKEN = """(
+OVERTAKEN = """(
     EXISTS (SELECT FROM effects n WHERE n.channel = e.channel AND n.target = e.target
         AND n.business_key = e.business_key AND n.content_version > e.content_version)
     OR e.channel IN ('push', 'credit_report')
@@ -67,7 +67,7 @@ was planned meanwhile, or its case was withdrawn, or the result it tells."""
 
 
 MAY_BE_ASKED = (
-    "e.channel <> 'sms' AND e.state IN ('refused', 'held') AND e.decided_at IS NULL AND NOT " + _OVERTAKEN
+    "e.channel <> 'sms' AND e.state IN ('refused', 'held') AND e.decided_at IS NULL AND NOT " + OVERTAKEN
 )
 """Of ``effects e``: what somebody may ask for once more under the same id. Never a held text."""
 _ASK_AGAIN = (
@@ -171,7 +171,7 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
         done AS (
             UPDATE effects e SET reason = o.reason, deaths = 0,
                 state = CASE WHEN o.state = 'planned' AND """
-        + _OVERTAKEN
+        + OVERTAKEN
         + """ THEN 'superseded' ELSE o.state END,
                 lease_token = NULL, lease_until = NULL,
                 not_before = clock_timestamp() + make_interval(secs => o.wait_s),
@@ -219,7 +219,7 @@ async def give_back(conn: Conn, *, token: UUID) -> int:
     """Return what was leased and never called; it was no try."""
     sql = (
         "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' WHEN "
-        + _OVERTAKEN
+        + OVERTAKEN
         + " THEN 'superseded' ELSE 'planned' END,"
         " lease_token = NULL, lease_until = NULL, attempts = attempts - 1"
         " WHERE lease_token = %s AND state = ANY(%s)"
@@ -244,7 +244,7 @@ async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[st
         back AS (
             UPDATE effects e SET
                 state = CASE WHEN e.state <> 'leased' OR e.doubtful THEN 'unknown' WHEN """
-        + _OVERTAKEN
+        + OVERTAKEN
         + """ THEN 'superseded' ELSE 'planned' END,
                 reason = CASE WHEN e.state = 'intent' THEN 'worker_lost' ELSE e.reason END,
                 not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),

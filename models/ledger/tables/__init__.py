@@ -13,6 +13,7 @@ from models.ledger.tables import (
     intake,
     life,
     operators,
+    reconciling,
     running,
     supervision,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "life",
     "metadata",
     "operators",
+    "reconciling",
     "running",
     "supervision",
 ]

@@ -77,6 +77,10 @@ def test_the_credit_system(simulator, lib):
     fits("credit.v1", "ReportResults", answer)
     fits("credit.v1", "RecordPage", sim.call("GET", "/v1/records/changes")[1])
     fits("credit.v1", "Counts", sim.call("GET", "/v1/counts?day=2026-03-02")[1])
+    fits("credit.v1", "ReportPage", sim.call("GET", "/v1/reports?day=2026-03-02")[1])
+    asked = {"documents": [{"ref": "1", "kind": "XK", "document_number": "none"}]}
+    fits("credit.v1", "ArrivalQuery", asked)
+    fits("credit.v1", "ArrivalResults", sim.call("POST", "/v1/arrivals/query", asked)[1])
 
 
 @pytest.mark.parametrize("secret", [None, "wrong"])

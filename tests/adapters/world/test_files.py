@@ -32,6 +32,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(tmp_path: Path) -
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == [
         "answers.jsonl",
+        "credit_arrivals.jsonl",
         "credit_parties.jsonl",
         "credit_records.jsonl",
         "feed_cases.jsonl",
