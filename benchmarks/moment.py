@@ -66,9 +66,7 @@ def measure(
     cases = max(phase.cases for phase in phases)
     work = folder / "moment"
     made = make_job(work / "world", cases=cases, seed=seed, city_dir=city_dir)
-    lines = (made.folder / "feed_cases.jsonl").read_bytes().splitlines()[:cases]
-    records = [json.loads(line)["record"] for line in lines]
-    (made.folder / "feed_cases.jsonl").unlink()
+    records = without_feed(made)
     keys = work / "keys.json"
     if not keys.exists():
         create_keyring(keys)
@@ -83,6 +81,14 @@ def measure(
             ):
                 figures[phase.name] = _phase(stands, made, phase, records[: phase.cases], seed, idle_s)
     return {"targets_s": _TARGETS_S, "cores": os.cpu_count(), "phases": figures}
+
+
+def without_feed(job: Job) -> list[dict[str, Any]]:
+    """The acceptances of the job, which its feed does not say any more by itself."""
+    feed = job.folder / "feed_cases.jsonl"
+    lines = feed.read_bytes().splitlines()[: job.cases]
+    feed.unlink()
+    return [json.loads(line)["record"] for line in lines]
 
 
 def _phase(

@@ -59,6 +59,15 @@ class Standing:
         path = self.world.folder / f"{system}.jsonl"
         return [json.loads(line) for line in path.read_bytes().splitlines()]
 
+    def settings(self) -> Settings:
+        """The same for a step of ours in this process."""
+        given = {
+            name.removeprefix("SHENGUAN_").lower(): value
+            for name, value in self.environment.items()
+            if name.startswith("SHENGUAN_")
+        }
+        return Settings(**given)  # type: ignore[arg-type]
+
     def start_worker(self, **changes: str) -> None:
         """``shenguan dispatch`` in a process of its own; its log lies beside the simulators' files."""
         log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
@@ -122,14 +131,7 @@ def standing(folder: Path, job: Job, url: str, keys: Path) -> Iterator[Standing]
 
 async def settle_in(made: Standing, job: Job, *, now: datetime, rate: int) -> None:
     """The city is in the ledger, and it is ``now`` for everybody."""
-    settings = Settings(
-        **{
-            name.removeprefix("SHENGUAN_").lower(): value  # type: ignore[arg-type]
-            for name, value in made.environment.items()
-            if name.startswith("SHENGUAN_")
-        }
-    )
-    async with open_services(settings) as services:
+    async with open_services(made.settings()) as services:
         await load_city_into(services.ledger, services.sealing, services.city, job.liaisons)
         async with services.ledger.writing() as conn:
             await clock.set_clock(conn, business=now, rate=Decimal(rate))

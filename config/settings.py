@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, Validati
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.call_limits import checked_limits
 from config.settings_checks import (
     base_url,
     city_folder,
@@ -158,6 +159,11 @@ class Settings(BaseSettings):
     )
     breaker_longest_pause_s: Annotated[float, Field(gt=0, le=3600)] = _said(
         "试探间隔的上限（秒）", "Longest pause between two looks.", 60.0
+    )
+    call_limits: Annotated[str, AfterValidator(checked_limits)] = _said(
+        "调用上限，各进程合计，如“platform=50/s,16并发;sms=5/s;部门代码=2/s”",
+        "Most calls a second and at once, of all workers together, by system or department.",
+        "",
     )
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)

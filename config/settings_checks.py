@@ -69,7 +69,7 @@ def problem_of(error: Mapping[str, Any]) -> str:
     return _SAYINGS.get(kind, "值不合要求").format_map(limits)
 
 
-_OURS = frozenset({"database_url", "base_url", "key_file", "path_secret", "city", "lease"})
+_OURS = frozenset({"database_url", "base_url", "key_file", "path_secret", "city", "lease", "call_limits"})
 _SAYINGS: Mapping[str, str] = {
     "missing": "未设置",
     "greater_than": "须大于 {gt}",

@@ -1,8 +1,9 @@
 """Credit: looked up at the door, and its records brought back to the approval side."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from models.ledger.queries import cases, clock, credit, data_keys, inbox, quaran
 from models.ledger.sealing import Sealing
 from tasks.advice import our_check
 from tasks.in_front import OPERATIONS_DESK, due_at, in_front_of_a_person
+from tasks.pacing import turn
 from tasks.planning import PLATFORM, owed_return, plan
 from tasks.subjects import RAW_FIELD, party_index
 from tasks.turns import Read, begin_turn, read_waiting
@@ -34,13 +36,20 @@ _PURPOSE = "acceptance"
 
 
 async def check_parties(
-    ledger: Ledger, sealing: Sealing, calendar: Calendar, system: Credit, *, legal_basis: str
+    ledger: Ledger,
+    sealing: Sealing,
+    calendar: Calendar,
+    system: Credit,
+    *,
+    legal_basis: str,
+    limits: str = "",
 ) -> int:
     """Look up the parties of cases at the door, a hundred a call; how many look-ups were kept.
 
     Raises:
         NotDone, Throttled, Unreadable: the credit system cannot be asked now; the cases keep waiting.
     """
+    pace = partial(turn, ledger, limits, "credit")
     kept = 0
     after: tuple[datetime, UUID] | None = None
     for _ in range(_BATCHES_A_STEP):
@@ -52,7 +61,7 @@ async def check_parties(
         # Behind the last one, so that parties which get no answer hide nobody.
         after = (rows[-1]["first_seen_at"], rows[-1]["id"])
         queries = {row["id"]: _query(sealing, row) for row in rows}
-        answers, refused = await _ask(system, list(queries.values()), legal_basis)
+        answers, refused = await _ask(system, list(queries.values()), legal_basis, pace)
         by_ref = {str(row["id"]): row for row in rows}
         checks = [our_check(sealing, by_ref[answer.ref]["id"], answer) for answer in answers]
         async with ledger.writing() as conn:
@@ -65,9 +74,10 @@ async def check_parties(
 
 
 async def _ask(
-    system: Credit, queries: Sequence[PartyQuery], legal_basis: str
+    system: Credit, queries: Sequence[PartyQuery], legal_basis: str, pace: Callable[[], Awaitable[None]]
 ) -> tuple[list[PartyCredit], list[str]]:
     """The answers, and the refs of parties whose query the credit system refuses, each asked alone."""
+    await pace()
     try:
         return list(await system.query_parties(queries, purpose=_PURPOSE, legal_basis=legal_basis)), []
     except Refused:
@@ -76,7 +86,7 @@ async def _ask(
     answers: list[PartyCredit] = []
     refused: list[str] = []
     for query in queries:
-        answered, not_answered = await _ask(system, [query], legal_basis)
+        answered, not_answered = await _ask(system, [query], legal_basis, pace)
         answers += answered
         refused += not_answered
     return answers, refused

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from models.ledger.writer import HistoryRow, write_history
 from tasks.breaking import Gate, Target, begin_probe, open_for_a_probe, open_gate
 from tasks.guarding import SenderGuard
 from tasks.in_front import OPERATIONS_DESK, due_at
+from tasks.pacing import Lease, Limits, Pace, leased_within, pace_of
 from tasks.planning import BODY_FIELD
 from tasks.verdicts import Verdict, judge
 
@@ -79,6 +81,7 @@ class Line:
     deadline_s: float = 20
     lease_s: float = 60
     batch: int = 200
+    limits: Limits | None = None
     places: asyncio.Semaphore = field(init=False)
     """As many as calls may be in flight, one for all batches of the line."""
 
@@ -93,11 +96,15 @@ class Line:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the effects of one step, counted by outcome; ``withheld`` says why none was taken."""
+    """What became of the effects of one step, counted by outcome.
+
+    ``withheld`` says why none was taken; ``paced`` that the target's limit lets none leave just now.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     withheld: str | None = None
     wants_probe: bool = False
+    paced: bool = False
 
     @property
     def total(self) -> int:
@@ -136,28 +143,26 @@ async def send_due(
         gate = await (
             open_for_a_probe(conn, line.target, line.channel, desk) if probe else open_gate(conn, line.target)
         )
-        rows = (
-            []
-            if sent.withheld or gate is None or gate.shut
-            else await leasing.lease(
+        rows: list[dict[str, Any]] = []
+        pace = pace_of(ledger, line.limits)
+        if not sent.withheld:
+            lease = partial(
+                leasing.lease,
                 conn,
                 channel=line.channel.value,
                 repeat=line.channel.deduplicates,
-                limit=1 if probe else line.batch,
                 token=token,
                 seconds=line.lease_s,
                 business_now=now,
                 case_ids=case_ids,
-                blocked=gate.blocked,
-                only=gate.only,
-                probe=probe,
             )
-        )
-        await data_keys.load(conn, sealing, [row["body_sealed"] for row in rows])
-        if gate is not None:
-            sent.wants_probe = gate.wants_probe
-            if probe and rows:
-                await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
+            rows, sent.paced = await _taken(
+                conn, line, gate, pace, lease, probe=probe, by_department=case_ids is None
+            )
+            await data_keys.load(conn, sealing, [row["body_sealed"] for row in rows])
+        sent.wants_probe = gate is not None and gate.wants_probe
+        if probe and rows and gate is not None:
+            await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
     if gate is None or not rows:
         return sent
     if taken is not None:
@@ -166,7 +171,7 @@ async def send_due(
     for wave in _waves(leased, line.wave):
         if time.monotonic() + line.deadline_s > lease_ends:
             break
-        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, gate, sent)
+        await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, gate, pace, sent)
 
     async def end(conn: Conn) -> None:
         await effects.give_back(conn, token=token)
@@ -179,6 +184,35 @@ async def send_due(
         log.error("bodies.broken", channel=line.channel.value, effects=len(broken))
     log.info("effects.sent", channel=line.channel.value, **sent.outcomes)
     return sent
+
+
+async def _taken(
+    conn: Conn,
+    line: Line,
+    gate: Gate | None,
+    pace: Pace | None,
+    lease: Lease,
+    *,
+    probe: bool,
+    by_department: bool,
+) -> tuple[list[dict[str, Any]], bool]:
+    """What is leased behind this gate and within the limits; whether these alone left nothing to take."""
+    if gate is None or gate.shut:
+        return [], False
+    if probe:
+        return await lease(limit=1, blocked=gate.blocked, only=gate.only, probe=True), False
+    if pace is None:
+        return await lease(limit=line.batch, blocked=gate.blocked, only=gate.only), False
+    return await leased_within(
+        conn,
+        pace,
+        lease,
+        blocked=gate.blocked,
+        batch=line.batch,
+        per_call=line.per_call,
+        at_once=line.in_flight,
+        by_department=by_department,
+    )
 
 
 def _open_bodies(sealing: Sealing, rows: Sequence[dict[str, Any]]) -> tuple[list[Leased], list[str]]:
@@ -242,6 +276,7 @@ async def _wave(
     worker: str,
     guard: SenderGuard,
     gate: Gate,
+    pace: Pace | None,
     sent: Sent,
 ) -> None:
     async with ledger.writing() as conn:
@@ -252,7 +287,7 @@ async def _wave(
             return
         marked = await guard.marked(conn, line.channel, [each.row for each in mine])
     if await marked.written():
-        verdicts = await _call_all(line, mine, lease_ends, gate)
+        verdicts = await _call_all(line, mine, lease_ends, gate, pace)
     else:
         verdicts = [Verdict(error=NotDone(line.channel.value, "journal_unwritable"))] * len(mine)
     pairs: list[tuple[Leased, Outcome]] = []
@@ -273,9 +308,13 @@ async def _wave(
     sent.outcomes["lease_lost"] += len(mine) - len(pairs)
 
 
-async def _call_all(line: Line, mine: Sequence[Leased], lease_ends: float, gate: Gate) -> list[Verdict]:
+async def _call_all(
+    line: Line, mine: Sequence[Leased], lease_ends: float, gate: Gate, pace: Pace | None
+) -> list[Verdict]:
     async def one(group: Sequence[Leased]) -> Sequence[Verdict]:
         async with line.places:
+            if pace is not None and not await pace.turn(group[0].row["target"]):
+                return [Verdict(error=NotDone(line.channel.value, "no_slot"))] * len(group)
             if time.monotonic() + line.deadline_s > lease_ends:
                 # Nothing left: the intent is proven not done.
                 return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)

@@ -97,7 +97,8 @@ class Lane:
             try:
                 did = await self._round(begun)
                 busy = any(worked(counts) for counts in did.values())
-                pause = 0.0 if busy else rest_s
+                paced = any(counts.get("paced") for counts in did.values())
+                pause = 0.0 if busy else _PACE_S if paced else rest_s
                 self._after(did)
             except ShenguanError as finding:
                 reason = finding.reason if isinstance(finding, LedgerUnavailable) else type(finding).__name__
@@ -129,7 +130,7 @@ class Lane:
         if turn.every_s is not None:
             rest = turn.again_s if fruitful else turn.every_s
         else:
-            rest = 0.0 if fruitful else _FRUITLESS_S
+            rest = 0.0 if fruitful or counts.get("paced") else _FRUITLESS_S
             if not fruitful and not _AWAY & counts.keys():
                 # News of the ledger ends this rest; of a system that is away the ledger knows nothing.
                 self._may_be_cut_short.add(name)

@@ -18,6 +18,7 @@ from models.ledger.queries.effects import Outcome
 from tasks.breaking import Target
 from tasks.claiming import note_pushed
 from tasks.dispatch import Accepted, Call, Leased, Line
+from tasks.pacing import limits_of
 from tasks.verdicts import Verdict, verdict_of
 
 REPORTS_PER_CALL = BATCH_LIMIT
@@ -110,8 +111,10 @@ def _line(
     in_flight: int | None = None,
     alive: Callable[[], Awaitable[None]] | None = None,
 ) -> Line:
+    limits = limits_of(settings.call_limits, channel)
     return Line(
         channel=channel,
+        limits=limits if limits.is_set else None,
         call=call,
         target=Target(system=system, each=system == PLATFORM, rules=breaker_rules(settings)),
         alive=alive,

@@ -23,6 +23,7 @@ from tasks import (
     feedback,
     intake,
     lines,
+    pacing,
     probing,
     recalling,
     routing,
@@ -49,6 +50,7 @@ async def take_in_cases(services: Services) -> Counts:
     size = services.settings.page_size
 
     async def fetch(cursor: str | None) -> Page:
+        await pacing.turn(services.ledger, services.settings.call_limits, "platform")
         return await services.platform.changed_cases(cursor, limit=size)
 
     return await _take_in(services, fetch, intake.CASES)
@@ -59,6 +61,7 @@ async def take_in_feedback(services: Services) -> Counts:
     size = services.settings.page_size
 
     async def fetch(cursor: str | None) -> Page:
+        await pacing.turn(services.ledger, services.settings.call_limits, "platform")
         return await services.platform.changed_feedback(cursor, limit=size)
 
     return await _take_in(services, fetch, intake.FEEDBACK)
@@ -69,6 +72,7 @@ async def take_in_credit_records(services: Services) -> Counts:
     size = services.settings.page_size
 
     async def fetch(cursor: str | None) -> Page:
+        await pacing.turn(services.ledger, services.settings.call_limits, "credit")
         return await services.credit.changed_records(cursor, limit=size)
 
     return await _take_in(services, fetch, intake.CREDIT_RECORDS)
@@ -143,6 +147,7 @@ async def check_parties(services: Services) -> Counts:
             services.calendar,
             services.credit,
             legal_basis=services.settings.credit_legal_basis,
+            limits=services.settings.call_limits,
         )
     except NotDone as away:
         log.warning("credit.away", reason=away.reason)
@@ -326,6 +331,7 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
         counts["withheld"] += 1 if sent.withheld else 0
         if sent.wants_probe and not sent.withheld:
             services.beside.begin(f"probe {line.channel}", partial(probing.probe, services, line))
+        counts["paced"] += 1 if sent.paced else 0
 
     if case_ids is not None:
         # A chosen case's effects are tried once a run, whatever delay they are under.

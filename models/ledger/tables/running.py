@@ -25,6 +25,15 @@ class BusinessClock(SQLModel, table=True):
     rate: Decimal
 
 
+class CallSlot(SQLModel, table=True):
+    """When the next call to a limited target may leave, whoever makes it."""
+
+    __tablename__ = "call_slots"
+
+    target: str = Field(primary_key=True)
+    next_at: datetime = Field(sa_type=Timestamp)
+
+
 class Mirror(SQLModel, table=True):
     """What Prefect was last shown of a case. Lost rows are made again from the ledger.
 
