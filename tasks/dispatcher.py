@@ -1,13 +1,14 @@
 """The dispatcher: a supervised process that carries the work out, whether Prefect is up or not.
 
 Several may run, on one machine or on many: they share what the ledger leases, and each feed is read,
-each look-up made and each picture drawn by one of them at a time.
+each look-up made by one of them at a time.
 """
 
 import asyncio
 import signal
 
 from tasks import steps
+from tasks.batch_runs import BatchRuns
 from tasks.composition import Services, open_services
 from tasks.draining import worked
 from tasks.lanes import Lane, Turn
@@ -20,7 +21,6 @@ _OTHER_FEEDS_S = 2.0
 _AFTER_NEWS_S = 0.2
 _AT_REST_S = 1.0
 """How often lanes look that are woken when something is due: for what becomes due by time alone."""
-_MIRROR = "mirror"
 
 ALONE = frozenset(
     {
@@ -29,7 +29,6 @@ ALONE = frozenset(
         "take_in_credit_records",
         "check_parties",
         "settle",
-        _MIRROR,
     }
 )
 """What one process at a time does: two would ask the same or walk the same."""
@@ -52,15 +51,19 @@ async def run_dispatcher(*, rest_s: float = 0.3) -> None:
         await dispatch(services, stop, rest_s=rest_s)
 
 
-async def dispatch(services: Services, stop: asyncio.Event, *, rest_s: float = 0.3) -> None:
-    """Every lane, the bell and the mirror, until ``stop``; what is in hand is finished first."""
+async def dispatch(
+    services: Services, stop: asyncio.Event, *, rest_s: float = 0.3, tell_s: float = 60.0
+) -> None:
+    """Every lane, the bell and the pictures in Prefect, until ``stop``; what is in hand is finished first."""
     lanes: list[Lane] = []
+    batches = BatchRuns(services)
 
     def wake_all() -> None:
         for lane in lanes:
             lane.wake()
 
     def followed(did: dict[str, Counts]) -> None:
+        batches.note(did)
         followers = {
             follower for name, counts in did.items() if worked(counts) for follower in FOLLOWERS.get(name, ())
         }
@@ -74,7 +77,8 @@ async def dispatch(services: Services, stop: asyncio.Event, *, rest_s: float = 0
     ]
     async with asyncio.TaskGroup() as beside:
         beside.create_task(watch.keep_listening(stop))
-        beside.create_task(_mirror(services, watch, stop))
+        beside.create_task(Mirroring(services).keep_showing(stop))
+        beside.create_task(batches.keep_telling(stop, every_s=tell_s))
         for lane in lanes:
             pause = rest_s if lane.name == "cases" else max(rest_s, _AT_REST_S)
             beside.create_task(lane.run(stop, rest_s=pause))
@@ -111,25 +115,3 @@ def _lanes(rest_s: float) -> list[tuple[str, list[Turn]]]:
         if step not in taken
     ]
     return [*first, ("rest", rest)]
-
-
-async def _mirror(services: Services, watch: Watch, stop: asyncio.Event) -> None:
-    """Keep Prefect's picture in step while no other process does."""
-    mirroring = Mirroring(services)
-    while not stop.is_set():
-        if watch.is_ours(_MIRROR):
-            given_up = asyncio.Event()
-            showing = asyncio.create_task(mirroring.keep_showing(given_up))
-            while not stop.is_set() and watch.is_ours(_MIRROR) and not showing.done():
-                await _pause(stop)
-            given_up.set()
-            await showing
-        else:
-            await _pause(stop)
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), _AT_REST_S)
-    except TimeoutError:
-        return

@@ -124,7 +124,7 @@ async def test_two_dispatchers_share_the_work_and_one_reads(world, superuser):
                 " GROUP BY objid"
             ).fetchall()
     assert done == 60
-    assert [count for _, count in held] == [1] * 6
+    assert [count for _, count in held] == [1] * 5
     keys = [row["business_key"] for row in world.stored("platform") if row["kind"] == "push"]
     assert len(keys) == len(set(keys))
     assert await world.value("SELECT count(*) FROM inbox WHERE outcome = 'quarantined'") == 0
