@@ -1,7 +1,14 @@
-"""This project: the plain steps, round after round, until a round finds nothing to do."""
+"""This project as it runs: the dispatcher with its lanes, until nothing of the job is left.
 
+Prefect is not there, so that the mirror rests (``mirrored`` has it). The clock stands, as for
+everybody; what waits for a digest's window is let go by setting it on.
+"""
+
+import asyncio
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,12 +17,32 @@ from benchmarks.job import ACCEPTED, COMPLETED, OBSERVED, Job
 from benchmarks.systems.clock import Clock
 from models.ledger.queries import clock as ledger_clock
 from models.ledger.queries import summary, texts
+from models.ledger.queries.bell import ring
 from tasks import steps
 from tasks.city_loading import load_city_into
 from tasks.composition import Services
+from tasks.dispatcher import dispatch
 from tasks.draining import worked
 
 _EMPTY_ROUNDS = 10
+_LOOK_S = 0.05
+_PATIENCE_S = 900.0
+_running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
+
+_DONE = """
+SELECT (SELECT count(*) FROM cases) = %(cases)s
+  AND NOT EXISTS (SELECT FROM inbox WHERE outcome = 'waiting')
+  AND NOT EXISTS (SELECT FROM cases WHERE needs_credit_check)
+  AND NOT EXISTS (SELECT FROM effects WHERE state IN ('planned', 'leased', 'intent', 'unknown'))
+  AND NOT EXISTS (SELECT FROM handovers WHERE state IN ('planned', 'pushed'))
+  AND (SELECT count(*) FROM effects WHERE channel = 'push') = %(pushes)s
+  AND (NOT %(completed)s OR NOT EXISTS (SELECT FROM handovers WHERE state = 'claimed')) AS done
+"""
+"""Nothing of a stage is left but news that waits for its digest; asked again and again."""
+_TOLD = """
+SELECT NOT EXISTS (SELECT FROM effects WHERE channel = 'sms'
+    AND state IN ('planned', 'leased', 'intent', 'unknown')) AS told
+"""
 
 
 async def prepare(services: Services, job: Job) -> None:
@@ -23,35 +50,46 @@ async def prepare(services: Services, job: Job) -> None:
     await load_city_into(services.ledger, services.sealing, services.city, job.liaisons)
 
 
-async def work(services: Services, _job: Job, clock: Clock) -> dict[str, float]:
-    """The job: both stages, each until nothing of it is left; seconds by step."""
+async def work(services: Services, job: Job, clock: Clock) -> dict[str, float]:
+    """The job: both stages, each until nothing of it is left; seconds by step, which overlap."""
     spent: dict[str, float] = defaultdict(float)
-    for moment in (ACCEPTED, COMPLETED):
-        now = moment
-        await _until_quiet(services, clock, now, spent)
-        while await _news_waits(services):
-            # The next window of the digests.
-            now += timedelta(minutes=services.settings.sms_digest_minutes + 1)
-            await _until_quiet(services, clock, now, spent)
+    with _timed(spent):
+        stop = asyncio.Event()
+        _running.append((stop, asyncio.create_task(dispatch(services, stop))))
+        for stage, moment in enumerate((ACCEPTED, COMPLETED), start=1):
+            now = moment
+            await _set(services, clock, now)
+            await _until_done(services, job, stage)
+            while await _news_waits(services):
+                # The next window of the digests.
+                now += timedelta(minutes=services.settings.sms_digest_minutes + 1)
+                await _set(services, clock, now)
+                await _until_told(services)
     return dict(spent)
 
 
 async def beside(_services: Services) -> dict[str, Any]:
-    """Nothing runs beside it."""
+    """The dispatcher ends."""
+    stop, running = _running.pop()
+    stop.set()
+    await running
     return {}
 
 
 async def afterwards(services: Services, clock: Clock) -> dict[str, Any]:
     """What follows outside the job: the observation ends, the cases settle; then rounds at rest."""
     begun = time.perf_counter()
-    await _until_quiet(services, clock, OBSERVED, defaultdict(float))
+    await _set(services, clock, OBSERVED)
+    while any(worked(counts) for counts in (await steps.everything(services)).values()):
+        pass
     settle_s = time.perf_counter() - begun
     rests: list[float] = []
     at_rest: dict[str, float] = defaultdict(float)
-    for _ in range(_EMPTY_ROUNDS):
-        begun = time.perf_counter()
-        await _round(services, at_rest)
-        rests.append(time.perf_counter() - begun)
+    with _timed(at_rest):
+        for _ in range(_EMPTY_ROUNDS):
+            begun = time.perf_counter()
+            await steps.everything(services)
+            rests.append(time.perf_counter() - begun)
     async with services.ledger.reading() as conn:
         counts = await summary.counts(conn)
     return {
@@ -62,24 +100,61 @@ async def afterwards(services: Services, clock: Clock) -> dict[str, Any]:
     }
 
 
-async def _until_quiet(services: Services, clock: Clock, now: datetime, spent: dict[str, float]) -> None:
-    clock.set(now)
+async def _set(services: Services, clock: Clock, now: datetime) -> None:
+    await asyncio.to_thread(clock.set, now)
     async with services.ledger.writing() as conn:
         await ledger_clock.set_clock(conn, business=now, rate=Decimal(0))
-    while await _round(services, spent):
-        pass
+        await ring(conn)
 
 
-async def _round(services: Services, spent: dict[str, float]) -> bool:
-    did_something = False
-    for step in steps.EVERY_STEP:
-        begun = time.perf_counter()
-        counts = await step(services)
-        spent[step.__name__] += time.perf_counter() - begun
-        did_something |= worked(counts)
-    return did_something
+async def _until_done(services: Services, job: Job, stage: int) -> None:
+    asked = {"cases": job.cases, "pushes": stage * job.cases, "completed": stage > 1}
+    async for _ in _looks():
+        async with services.ledger.reading() as conn:
+            row = await (await conn.execute(_DONE.encode(), asked)).fetchone()
+        if row is not None and row["done"]:
+            return
+
+
+async def _until_told(services: Services) -> None:
+    async for _ in _looks():
+        if not await _news_waits(services):
+            async with services.ledger.reading() as conn:
+                row = await (await conn.execute(_TOLD.encode())).fetchone()
+            if row is not None and row["told"]:
+                return
+
+
+async def _looks() -> AsyncIterator[None]:
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < _PATIENCE_S:
+        (_, running) = _running[-1]
+        if running.done():
+            running.result()
+        yield
+        await asyncio.sleep(_LOOK_S)
+    raise TimeoutError("the job comes to no end")
 
 
 async def _news_waits(services: Services) -> bool:
     async with services.ledger.reading() as conn:
         return bool(await texts.waiting_sections(conn))
+
+
+@contextmanager
+def _timed(spent: dict[str, float]) -> Iterator[None]:
+    """Each step's seconds are added up: steps of different lanes run beside each other."""
+    attempted = steps.attempted
+
+    async def timed(step: steps.Step, services: Services) -> steps.Counts:
+        begun = time.perf_counter()
+        try:
+            return await attempted(step, services)
+        finally:
+            spent[step.__name__] += time.perf_counter() - begun
+
+    steps.attempted = timed
+    try:
+        yield
+    finally:
+        steps.attempted = attempted
