@@ -15,3 +15,4 @@ async def credit() -> None:
         await steps.take_in_credit_records()
         await steps.admit_credit_records()
         await steps.send_returns()
+        await steps.verify_arrivals()

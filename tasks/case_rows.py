@@ -18,6 +18,7 @@ from models.ledger.queries import cases, credit, effects, handovers
 from models.ledger.sealing import Sealing
 from models.ledger.writer import CASE, Move, begin, move
 from tasks.advice import platform_check
+from tasks.arrivals import expect, expected_approval
 from tasks.case_handovers import observe_until, write_handovers
 from tasks.case_licences import licence_id, write_licences
 from tasks.correcting import credit_to_correct
@@ -132,6 +133,12 @@ async def write_changes(
         conn, sealing, [*owed, *(report.owed for report in reports)], business_now=business_now
     )
     await remember_reports(conn, reports, planned)
+    others = [
+        expected_approval(city, calendar, each.item, each.record, each.step, each.id)
+        for each in changes
+        if each.mode == _LIVE
+    ]
+    await expect(conn, others)
     return overtaken
 
 

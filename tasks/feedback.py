@@ -25,7 +25,9 @@ from models.domain.workdays import SHANGHAI, Calendar
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, feedback, handovers, importing, inbox
+from models.ledger.queries.arrivals import NewExpected
 from models.ledger.sealing import Sealing
+from tasks.arrivals import expect, expected_penalty
 from tasks.correcting import credit_to_correct
 from tasks.in_front import Problem, in_front_of_a_person
 from tasks.pinning import pinned_items
@@ -235,7 +237,7 @@ async def _keep(
         ],
     )
     await _take_back(conn, calendar, city, results, now)
-    await _tell(conn, sealing, city, results, now)
+    await _tell(conn, sealing, city, calendar, results, now)
     await feel(
         conn,
         [
@@ -288,11 +290,17 @@ async def _take_back(
 
 
 async def _tell(
-    conn: Conn, sealing: Sealing, city: City, results: Sequence[tuple[_Read, _Match]], now: datetime
+    conn: Conn,
+    sealing: Sealing,
+    city: City,
+    calendar: Calendar,
+    results: Sequence[tuple[_Read, _Match]],
+    now: datetime,
 ) -> None:
     """Return what the approval side must hear, and report the penalties that are ours to report."""
     owed: list[Owed] = []
     reports: list[Report] = []
+    others: list[NewExpected | None] = []
     matched = [match.case for _, match in results if match.case is not None]
     pinned = await pinned_items(conn, city, {(case["item_version"], case["item_code"]) for case in matched})
     for each, match in results:
@@ -302,6 +310,8 @@ async def _tell(
         item = pinned.get((case["item_version"], case["item_code"])) if case else None
         if record.abnormal or (item is not None and item.return_normal):
             owed += [_returned(record, case, department) for department in _hearers(city, record, case)]
+        if case is not None and item is not None and case["mode"] == "live" and record.operation != "d":
+            others.append(expected_penalty(city, calendar, item, record, case["id"]))
         ours = case is None or (item is not None and item.reporter == "us")
         if (
             record.kind == PENALTY
@@ -313,6 +323,7 @@ async def _tell(
             reports += [report] if report else []
     planned = await plan(conn, sealing, [*owed, *(report.owed for report in reports)], business_now=now)
     await remember_reports(conn, reports, planned)
+    await expect(conn, others)
 
 
 def _hearers(city: City, record: FeedbackRecord, case: dict[str, Any] | None) -> list[str]:

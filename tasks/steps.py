@@ -12,11 +12,12 @@ from uuid import UUID
 import structlog
 
 from adapters.values import Page
-from models.domain.errors import NotDone, ShenguanError, Unreadable
+from models.domain.errors import NotDone, Refused, ShenguanError, Unreadable
 from models.ledger.connection import LedgerBusy, LedgerUnavailable
 from tasks import (
     admission,
     again,
+    arrivals,
     claiming,
     credit,
     dispatch,
@@ -204,6 +205,16 @@ async def match_receipts(services: Services) -> Counts:
     return {"matched": matched, "held": held}
 
 
+async def verify_arrivals(services: Services) -> Counts:
+    """核验他方报送."""
+    try:
+        came, missing = await arrivals.verify_arrivals(services.ledger, services.calendar, services.credit)
+    except (NotDone, Refused, Unreadable) as away:
+        log.warning("credit.away", error=str(away))
+        return {"away": 1}
+    return {"arrived": came, "missing": missing}
+
+
 async def claim(services: Services) -> Counts:
     """推送即认领."""
     return {
@@ -263,6 +274,7 @@ EVERY_STEP: tuple[Step, ...] = (
     take_in_credit_records,
     admit_credit_records,
     send_returns,
+    verify_arrivals,
     close_observed,
     settle,
     seal_evidence,

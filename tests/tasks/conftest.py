@@ -15,7 +15,7 @@ from config.city import load_city
 from tasks.city_loading import load_city_into
 from tasks.receipts import keep_receipt
 from tests.tasks.desk import Desk
-from tests.tasks.records import NOW
+from tests.tasks.records import ARRIVES, ARRIVING, NOW
 from tests.tasks.running import PATH_SECRET, SYSTEMS, Outside, running
 
 
@@ -80,6 +80,10 @@ def outside(tmp_path_factory, mailbox, people):
     world = folder / "world"
     world.mkdir()
     (world / "world.json").write_text(json.dumps({"seed": 7, "disorder": 0, "sms_undelivered": 0}))
+    arrival = {"at": f"{ARRIVES}T09:00:00+08:00", "kind": "XK", "reporter": "department"}
+    (world / "credit_arrivals.jsonl").write_text(
+        "".join(json.dumps(arrival | {"document_number": f"拟许〔2026〕{n}号"}) + "\n" for n in ARRIVING)
+    )
     (world / "liaisons.json").write_text(json.dumps(people))
     systems = Outside(folder, listener=mailbox.url).start()
     yield systems

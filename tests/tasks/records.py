@@ -27,6 +27,9 @@ NOT_APPLICABLE = "11430900PDY00001X63020990001000"
 UNKNOWN = "11430900PDY00001X63001900999000"
 APPROVAL, APPROVAL_NAME = "11430900PDY00001X6", "益阳市数据局"
 
+ARRIVING, ARRIVES = range(900_001, 900_004), "2026-03-25"
+"""The cases whose department reports the licence to the credit system itself, and the day it does."""
+
 _serial = itertools.count(5000)
 
 

@@ -43,6 +43,8 @@ _QUESTIONS = {
     "send_reports": _to_send("credit_report"),
     "admit_credit_records": _waiting("credit_record"),
     "send_returns": _to_send("return"),
+    "verify_arrivals": "EXISTS (SELECT FROM expected_arrivals WHERE state IN ('waiting', 'missing')"
+    " AND due_on <= %(today)s)",
     "close_observed": "EXISTS (SELECT FROM handovers WHERE state = 'observing'"
     " AND observe_until <= %(today)s)",
     "settle": "EXISTS (SELECT FROM cases WHERE state = 'completed' AND observe_until <= %(today)s)",
