@@ -10,6 +10,7 @@ import signal
 from tasks import steps
 from tasks.batch_runs import BatchRuns
 from tasks.composition import Services, open_services
+from tasks.desk import keep_desk
 from tasks.draining import worked
 from tasks.lanes import Lane, Turn
 from tasks.showing import Mirroring
@@ -22,6 +23,8 @@ _AFTER_NEWS_S = 0.2
 _AT_REST_S = 1.0
 """How often lanes look that are woken when something is due: for what becomes due by time alone."""
 
+_DESK = "desk"
+
 ALONE = frozenset(
     {
         "take_in_cases",
@@ -29,6 +32,7 @@ ALONE = frozenset(
         "take_in_credit_records",
         "check_parties",
         "settle",
+        _DESK,
     }
 )
 """What one process at a time does: two would ask the same or walk the same."""
@@ -78,6 +82,7 @@ async def dispatch(
     async with asyncio.TaskGroup() as beside:
         beside.create_task(watch.keep_listening(stop))
         beside.create_task(Mirroring(services).keep_showing(stop))
+        beside.create_task(keep_desk(services, stop, ours=lambda: watch.is_ours(_DESK)))
         beside.create_task(batches.keep_telling(stop, every_s=tell_s))
         for lane in lanes:
             pause = rest_s if lane.name == "cases" else max(rest_s, _AT_REST_S)
