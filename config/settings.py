@@ -21,6 +21,7 @@ from config.settings_checks import (
     key_file,
     path_secret,
     problem_of,
+    webhook_url,
 )
 
 PREFIX = "SHENGUAN_"
@@ -167,6 +168,15 @@ class Settings(BaseSettings):
     )
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
+
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(webhook_url)] | None = _said(
+        "告警地址（企业微信、钉钉机器人或兼容的 webhook）",
+        "Where alerts are posted; nobody is told without.",
+        None,
+    )
+    alert_overdue_limit: Annotated[int, Field(ge=0)] = _said(
+        "逾期超过几项时告警", "More than so many overdue raise an alert, once a day.", 0
+    )
 
     city_root: Path | None = _said(
         "城市文件夹所在目录（不设则为 config）", "Where the city's folder lies, when not in config/.", None

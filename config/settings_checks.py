@@ -33,6 +33,18 @@ def base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def webhook_url(value: SecretStr) -> SecretStr:
+    """An ``http(s)://`` address; its path or query is a secret."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.fragment:
+        raise PydanticCustomError("webhook_url", "须形如 https://主机/路径?key=…")
+    return value
+
+
 def key_file(value: Path) -> Path:
     """A file that is there and that only its owner can read."""
     try:

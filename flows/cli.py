@@ -3,6 +3,7 @@
 import typer
 
 from flows import (
+    cli_alerts,
     cli_case,
     cli_city,
     cli_desk,
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _TOPICS = (
+    cli_alerts,
     cli_run,
     cli_city,
     cli_status,

@@ -15,6 +15,7 @@ FOLDER = Path("docs") / "schemas"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 SHAPES: Mapping[str, str] = {
+    "alerts": "adapters.prefect_api.automations.Applied",
     "case show": "tasks.case_told.CaseTold",
     "cases import": "tasks.import_report.ImportReport",
     "decide": "tasks.deciding.Decided",

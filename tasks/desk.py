@@ -9,6 +9,7 @@ import structlog
 from adapters.prefect_api.artifacts import show_page
 from adapters.prefect_api.wire import PrefectWire
 from models.ledger.connection import LedgerUnavailable
+from tasks.alerting import Alerter
 from tasks.composition import Services
 from tasks.desk_facts import read_desk
 from tasks.desk_pages import pages
@@ -47,10 +48,15 @@ async def keep_desk(
     ours: Callable[[], bool] = lambda: True,
     rest_s: float = REST_S,
 ) -> None:
-    """Draw again and again until told to stop; what is away is asked again. Never ends by an error."""
+    """Alert and draw again and again until told to stop, while it is ours; what is away is asked again.
+
+    Never ends by an error: nothing of the work waits for it.
+    """
+    alerter = Alerter(services)
     while not stop.is_set():
         try:
             if ours():
+                await alerter.speak()
                 await show_desk(services)
         except (LedgerUnavailable, *AWAY) as away:
             log.info("desk.away", error=type(away).__name__)

@@ -51,6 +51,14 @@ class PrefectWire:
         """As ``post``, for a change of what is there."""
         return await self._change("PATCH", path, body)
 
+    async def put(self, path: str, body: Any) -> Any:
+        """As ``post``, for what is replaced whole."""
+        return await self._change("PUT", path, body)
+
+    async def delete(self, path: str) -> None:
+        """What is there is no longer."""
+        await self._change("DELETE", path, None)
+
     async def _change(self, method: str, path: str, body: Any) -> Any:
         if self._token is None:
             await self._fetch_token()

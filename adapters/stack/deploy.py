@@ -9,24 +9,32 @@ import asyncio
 import sys
 from pathlib import Path
 
+from adapters.prefect_api import automations
 from adapters.prefect_api.client import PrefectApi
+from adapters.prefect_api.wire import PrefectWire
 from adapters.stack.prefect_server import PrefectServer
 from adapters.stack.processes import Program, Supervisor
 
+AUTOMATIONS = Path("config") / "automations.toml"
 WORK_POOL = "shenguan"
 PROGRAM = "prefect-deploy"
 _TIMEOUT = 120.0
 
 
-def deploy_all(supervisor: Supervisor, server: PrefectServer, *, project: Path) -> float:
+def deploy_all(
+    supervisor: Supervisor, server: PrefectServer, *, project: Path, webhook: str | None = None
+) -> float:
     """Deploys all of the project's ``prefect.yaml``; the seconds it took.
 
-    Repeating it changes what has changed. Schedules run from now on as the file says.
+    Repeating it changes what has changed. Schedules run from now on as the file says. ``webhook`` is what
+    its automations call.
 
     Raises:
         ProgramEnded: the file or a flow it names cannot be deployed; the end of the log says why.
     """
     asyncio.run(_ensure_pool(server))
+    if (project / AUTOMATIONS).exists():
+        asyncio.run(_watch(server, project / AUTOMATIONS, webhook))
     program = Program(
         PROGRAM,
         [sys.executable, "-m", "prefect", "deploy", "--all", "--prefect-file", "prefect.yaml"],
@@ -44,6 +52,14 @@ def stand_schedules_still(server: PrefectServer) -> None:
 async def _ensure_pool(server: PrefectServer) -> None:
     async with PrefectApi(server.api_url, auth=server.auth) as prefect:
         await prefect.ensure_work_pool(WORK_POOL, description="审管联动：本机进程")
+
+
+async def _watch(server: PrefectServer, path: Path, webhook: str | None) -> None:
+    wire = PrefectWire(server.api_url, auth=server.auth)
+    try:
+        await automations.apply(wire, path, webhook=webhook)
+    finally:
+        await wire.aclose()
 
 
 async def _pause_all(server: PrefectServer) -> None:

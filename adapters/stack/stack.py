@@ -231,7 +231,13 @@ class Stack:
     def _deploy(self) -> None:
         try:
             with self._timed("deploy"):
-                deploy.deploy_all(self.supervisor, self.server, project=self.plan.project)
+                hook = self.settings.alert_webhook_url
+                deploy.deploy_all(
+                    self.supervisor,
+                    self.server,
+                    project=self.plan.project,
+                    webhook=hook.get_secret_value() if hook else None,
+                )
                 if not self.plan.schedules:
                     deploy.stand_schedules_still(self.server)
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for

@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from models.ledger.tables import (
+    alerts,
     breakers,
     city,
     credit,
@@ -21,6 +22,7 @@ from models.ledger.tables import (
 metadata = SQLModel.metadata
 
 __all__ = [
+    "alerts",
     "breakers",
     "city",
     "credit",

@@ -55,6 +55,7 @@ ONLY_ADDED_TO = {
     "inbox_raw",
     "effect_bodies",
     "operator_acts",
+    "alerts",
 }
 FORBIDDEN_TO_APP = [
     "CREATE TABLE more (id int)",
