@@ -6,8 +6,10 @@ telemetry.
 """
 
 import secrets
+import shutil
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from adapters.prefect_api.values import RUNS_KEPT
@@ -44,6 +46,11 @@ _PACE = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
 }
+
+
+_NO_SECOND_UI = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>审管联动</title>
+<p>此界面会访问外部地址，已停用。<a href="/">返回</a>（如仍跳回此页，请清除本站的 Cookie）</p></html>
+"""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ class PrefectServer:
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.database_url,
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_APPLICATION_NAME": "prefect",
             "PREFECT_SERVER_ENCRYPTION_KEY": self._encryption_key(),
+            "PREFECT_SERVER_UI_V2_ENABLED": "false",
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str((self.folder / "prefect" / "ui").resolve()),
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         }
@@ -110,7 +118,7 @@ class PrefectServer:
 
     def launch(self, supervisor: Supervisor) -> None:
         """Starts it; ``wait`` says when it answers. Its imports alone take seconds."""
-        (self.folder / "prefect").mkdir(parents=True, exist_ok=True)
+        self._shut_out_second_ui()
         supervisor.start(self.program())
 
     def wait(self, supervisor: Supervisor) -> float:
@@ -124,6 +132,18 @@ class PrefectServer:
     def is_ready(self) -> bool:
         """Whether the server answers and its database does."""
         return answers(f"{self.api_url}/ready")
+
+    def _shut_out_second_ui(self) -> None:
+        """Prefect's second UI asks an analytics service from the browser, whatever the server is told.
+
+        It is served from a folder that the server fills at its start, unless a note in it says that this
+        version was copied already: so a page of ours stands there, and leads back.
+        """
+        place = self.folder / "prefect" / "ui" / "v2"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        (place / "index.html").write_text(_NO_SECOND_UI, encoding="utf-8")
+        (place / "UI_SERVE_BASE").write_text(f"v2:{version('prefect')}:/v2", encoding="utf-8")
 
     def _encryption_key(self) -> str:
         """Prefect keeps this key in its own database unless it is given one."""
