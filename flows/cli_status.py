@@ -9,7 +9,7 @@ import typer
 from flows.cli_output import Json, ago, begin_work, moment, say
 
 if TYPE_CHECKING:
-    from tasks.status_told import Findings, Status
+    from tasks.status_told import Completeness, Findings, Status
 
 
 def register(app: typer.Typer) -> None:
@@ -18,13 +18,15 @@ def register(app: typer.Typer) -> None:
 
 
 def status(json_out: Json = False) -> None:
-    """现状：各状态数量、在等什么、被拒与暂挂、隔离、数据源、镜像；有逾期退出码 1，有暂挂为 3。"""
+    """现状：各状态数量、在等什么、被拒与暂挂、隔离、数据源、镜像；有逾期或外发锁定退出码 1，有暂挂为 3。"""
     from flows.cli_findings import FINDINGS, FINE, HELD_REMAIN
 
     begin_work(log_level="warning")
     told = asyncio.run(_read())
     say(told, lines(told), json_out=json_out)
-    raise typer.Exit(FINDINGS if told.overdue_total else HELD_REMAIN if told.held else FINE)
+    raise typer.Exit(
+        FINDINGS if told.overdue_total or told.senders_locked else HELD_REMAIN if told.held else FINE
+    )
 
 
 async def _read() -> "Status":
@@ -40,6 +42,8 @@ def lines(told: "Status") -> Iterator[str]:
     from models.domain.messages import CHANNELS, SYSTEMS, state_name
 
     yield from _clock(told)
+    if told.senders_locked:
+        yield "外发锁定  台账比已外发的内容旧；请运行 shenguan reconcile --after-restore，核对完毕自动开锁"
     yield f"办件      {_counted('case', told.cases)}"
     yield f"联动单    {_counted('handover', told.handovers)}"
     for channel, states in told.effects.items():
@@ -68,6 +72,7 @@ def lines(told: "Status") -> Iterator[str]:
         yield from _findings(name, group)
     for feed in told.feeds:
         yield f"数据源    {SYSTEMS.get(feed.source, feed.source)} {feed.name}：{ago(feed.age_s)}前读到最新"
+    yield from (_complete(each) for each in told.completeness)
     yield (
         f"镜像      状态落后 {told.mirror_behind} 件，最久 {ago(told.mirror_lag_s)}；"
         f"经过落后 {told.mirror_lines_behind} 件，最久 {ago(told.mirror_lines_lag_s)}"
@@ -77,6 +82,16 @@ def lines(told: "Status") -> Iterator[str]:
         yield f"注意      {years} 年的节假日安排尚未公布或录入，工作日按周一至周五暂算"
     if told.overdue_total:
         yield f"逾期      共 {told.overdue_total} 项"
+
+
+def _complete(each: "Completeness") -> str:
+    from tasks.reconciled import percent
+
+    by = "（按回执）" if each.system == "sms" else ""
+    asked = f"，待人工 {each.unexplained}" if each.unexplained else ""
+    return (
+        f"对账      {each.name}{by} {each.day}：完整率 {percent(each.rate)}，{each.agreed}/{each.ours}{asked}"
+    )
 
 
 def _clock(told: "Status") -> Iterator[str]:

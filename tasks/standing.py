@@ -7,8 +7,8 @@ from models.domain.reasons import answer_name, reason_name
 from models.domain.workdays import Calendar, business_day
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, quarantine, showing, standing, summary
-from tasks.status_told import BusinessClock, FeedRead, Findings, Status, Stopped, Waiting
+from models.ledger.queries import clock, guard, quarantine, reconciling, showing, standing, summary
+from tasks.status_told import BusinessClock, Completeness, FeedRead, Findings, Status, Stopped, Waiting
 
 _LISTED = 50
 _INBOX = "inbox:"
@@ -44,11 +44,28 @@ async def read_status(ledger: Ledger, calendar: Calendar) -> Status:
             mirror_runs_moved=effort.moved,
             mirror_lines_written=effort.lines,
             mirror_api_calls=effort.calls,
+            senders_locked=await guard.open_lock(conn) is not None,
+            completeness=await _completeness(conn),
             provisional_years=tuple(
                 year for year in (day.year, day.year + 1) if calendar.is_provisional(year)
             ),
             overdue=await standing.overdue(conn, now),
         )
+
+
+async def _completeness(conn: Conn) -> tuple[Completeness, ...]:
+    return tuple(
+        Completeness(
+            row["system"],
+            SYSTEMS.get(row["system"], row["system"]),
+            row["day"],
+            row["ours"],
+            row["agreed"],
+            row["unexplained"],
+            row["agreed"] / row["ours"] if row["ours"] else None,
+        )
+        for row in await reconciling.last_days(conn)
+    )
 
 
 async def _clock(conn: Conn, now: datetime) -> BusinessClock:

@@ -1,7 +1,7 @@
 """How everything stands, in the words people read, with the ledger's codes beside them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,22 @@ class FeedRead:
     age_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """The newest day that was reconciled with a system; ``rate`` is None where nothing of ours was there.
+
+    Texts have no look-up: theirs are the receipts that came.
+    """
+
+    system: str
+    name: str
+    day: date
+    ours: int
+    agreed: int
+    unexplained: int
+    rate: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at one moment. Counts by state; effects by channel, then state.
@@ -96,6 +112,8 @@ class Status:
     mirror_runs_moved: int
     mirror_lines_written: int
     mirror_api_calls: int
+    senders_locked: bool
+    completeness: tuple[Completeness, ...]
     provisional_years: tuple[int, ...]
     overdue: dict[str, int]
 

@@ -6,10 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
+from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
 from tasks.reconciling import CreditSide, PlatformSide, reconcile_day, reconcile_texts, total
+from tasks.standing import read_status
 from tasks.steps import (
     admit_cases,
     claim,
@@ -221,6 +223,18 @@ async def test_an_end_in_the_midst_leaves_a_day_that_can_be_done_again(clean, mo
     assert sorted(line["own_id"] for line in clean.stored("platform")) == owns
     rows, side = await platform(clean)
     assert (side.pages, apart(rows)) == (0, {"ours": 6, "theirs": 6, "agreed": 6})
+
+
+async def test_status_tells_the_rate_of_the_newest_day(clean):
+    owns = await sent(clean, 1)
+    await platform(clean)
+    await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": owns[:1]})
+    await platform(clean)
+    told = await read_status(clean.services.ledger, clean.services.calendar)
+    (one,) = told.completeness
+    assert (one.system, one.day, one.ours, one.agreed, one.rate) == ("platform", TODAY, 2, 1, 0.5)
+    assert told.senders_locked is False
+    assert any("完整率 50.00%" in line for line in lines(told))
 
 
 async def test_texts_are_counted_by_their_receipts(clean):
