@@ -7,7 +7,7 @@ back: the senders are locked, in the ledger, until reconciliation has adopted wh
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,18 @@ class SenderGuard:
             raise LedgerIsOlder(mark, self._journal.last if self._journal else 0)
         entries = tuple(Entry(row["own_id"], row["attempts"], about.get(row["own_id"])) for row in rows)
         return Marked(self._journal, mark, entries)
+
+    async def remembers(self, conn: Conn, own_ids: Collection[str]) -> set[str]:
+        """Those of these own ids that this host once sent, as its journal has it.
+
+        A restored ledger may never learn of them again: a case that was pushed and withdrawn since.
+        """
+        found = await guard.standing(conn)
+        if found is None or not own_ids:
+            return set()
+        wanted = set(own_ids)
+        waves = self.journal(found).waves()
+        return {entry.own_id for wave in waves for entry in wave.entries if entry.own_id in wanted}
 
     def close(self) -> None:
         """Let the journal go."""

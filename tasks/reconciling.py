@@ -8,7 +8,7 @@ front of a person. Safe to repeat, and to begin again after an end in the midst:
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -119,16 +119,10 @@ class Difference:
     adopted: int = 0
     sent_again: int = 0
     unexplained: int = 0
-    strangers: list[StoredRow] = field(default_factory=list)
-    """Theirs, under an own id of ours that the ledger does not know."""
 
 
-async def reconcile_day(
-    services: Services, side: Side, day: date, *, known: frozenset[str] = frozenset()
-) -> list[Day]:
+async def reconcile_day(services: Services, side: Side, day: date) -> list[Day]:
     """Compare one system's day, mend what can be mended, write the account; its rows.
-
-    ``known`` are own ids that the journal remembers although the ledger does not.
 
     Raises:
         NotDone, Unreadable: the other side cannot be asked now; what was adopted so far stays.
@@ -146,7 +140,7 @@ async def reconcile_day(
         if mine and its and (count, mine["digest"]) == (its.count, its.digest):
             found = Difference(agreed=count)
         else:
-            found = await _difference(services, side, day, group, known)
+            found = await _difference(services, side, day, group)
         rows.append(
             Day(
                 system=side.name,
@@ -170,16 +164,14 @@ def _group(row: CountRow) -> Group:
     return row.kind, row.department or "", row.stage or ""
 
 
-async def _difference(
-    services: Services, side: Side, day: date, group: Group, known: frozenset[str]
-) -> Difference:
+async def _difference(services: Services, side: Side, day: date, group: Group) -> Difference:
     found = Difference()
     async with services.ledger.reading() as conn:
         ours = await reconciling.our_effects(conn, side.channels, day, group)
     seen: set[str] = set()
     async for rows in pages_of(side, day, group):
         seen |= {row.own_id for row in rows}
-        await _theirs(services, side, rows, known, found)
+        await _theirs(services, side, rows, found)
     # Not on this day's list: on a neighbour's, or lost. A look-up knows every day.
     missing = sorted(ours.keys() - seen)
     for at in range(0, len(missing), _PAGE):
@@ -197,19 +189,17 @@ async def pages_of(side: Side, day: date, group: Group) -> AsyncIterator[Sequenc
         yield [row for row in rows if (row.stage or "") == group[2]]
 
 
-async def _theirs(
-    services: Services, side: Side, rows: Sequence[StoredRow], known: frozenset[str], found: Difference
-) -> None:
+async def _theirs(services: Services, side: Side, rows: Sequence[StoredRow], found: Difference) -> None:
     """What they hold, page by page: agreed, to be adopted, in flight, or a question."""
     async with services.ledger.reading() as conn:
         ledger = await reconciling.by_own_id(conn, [row.own_id for row in rows])
+        strange = [row.own_id for row in rows if row.own_id not in ledger]
+        known = await services.guard.remembers(conn, strange)
     lost_answers = []
     for row in rows:
         ours = ledger.get(row.own_id)
         if ours is None:
-            if row.own_id not in known:
-                found.unexplained += 1
-                found.strangers.append(row)
+            found.unexplained += row.own_id not in known
         elif ours["content_sha256"] != row.content_sha256 or ours["business_key"] != row.business_key:
             found.unexplained += 1
         elif ours["state"] == EffectState.ACCEPTED:

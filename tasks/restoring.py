@@ -91,14 +91,8 @@ async def after_restore(services: Services, *, by: str, lost: Sequence[str] = ()
     if lost:
         news = await _unprovable(services, lock, days)
         held += news
-    known = frozenset(entries)
     sums = total(
-        [
-            row
-            for day in days
-            for side in sides(services)
-            for row in await reconcile_day(services, side, day, known=known)
-        ]
+        [row for day in days for side in sides(services) for row in await reconcile_day(services, side, day)]
     )
     waiting = await _opened(services, journal, lock, by)
     return Restored(

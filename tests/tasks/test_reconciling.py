@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from adapters.journal.lines import Entry
 from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
 from models.domain.keys import own_id
@@ -42,9 +43,9 @@ class Counted:
         return await self._side.find(channel, own)
 
 
-async def platform(world, day=TODAY, **more):
+async def platform(world, day=TODAY):
     side = Counted(PlatformSide(world.services.platform))
-    return await reconcile_day(world.services, side, day, **more), side
+    return await reconcile_day(world.services, side, day), side
 
 
 async def credit(world, day=TODAY):
@@ -186,6 +187,21 @@ async def test_what_nobody_can_explain_is_one_incident_a_kind_and_department(cle
     await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": [stranger]})
     await platform(clean)
     assert await clean.value("SELECT count(*) FROM incidents WHERE closed_at IS NULL") == 0
+
+
+async def test_what_the_journal_remembers_is_no_stranger(clean):
+    """A case that was pushed and withdrawn after the backup: the restored ledger never learns of its push."""
+    own, *_ = await sent(clean, 1)
+    body = await body_of(clean, own)
+    forgotten = own_id("push", body["business_key"], 9)
+    journal = clean.services.guard._journal
+    journal.append(journal.last, [Entry(forgotten, 1)])
+    await clean.services.platform.push(
+        forgotten, canonical(body | {"own_id": forgotten, "content_version": 9})
+    )
+    rows, _ = await platform(clean)
+    assert apart(rows) == {"ours": 2, "theirs": 3, "agreed": 2}
+    assert await clean.value("SELECT count(*) FROM incidents") == 0
 
 
 async def test_other_content_under_our_id_is_never_adopted_nor_sent_again(clean):
