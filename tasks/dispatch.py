@@ -42,6 +42,8 @@ POISON_AFTER = 5
 """Workers an effect may end, without ever coming to an outcome, before a person sees it."""
 ALONE_AFTER = 2
 """Workers it may end before it is sent alone."""
+RECOVERING = "接续"
+"""Who holds what kept ending its workers."""
 _FIRST_WAIT_S = 0.2
 _RECOVER_PATIENCE_S = 2.0
 
@@ -177,7 +179,7 @@ async def send_due(
         await effects.give_back(conn, token=token)
         if broken:
             due = due_at(calendar, await clock.business_now(conn))
-            await effects.hold(conn, broken, reason="seal_broken", owner=OPERATIONS_DESK, due_at=due)
+            await _hold(conn, broken, "seal_broken", due, worker)
 
     await _written(ledger, end, lease_ends)
     if broken:
@@ -355,6 +357,17 @@ def _told(leased: Leased, outcome: Outcome, worker: str, now: datetime) -> Histo
     )
 
 
+async def _hold(conn: Conn, own_ids: Sequence[str], reason: str, due: datetime, actor: str) -> None:
+    """In front of a person, and said so in the history of their cases."""
+    held = await effects.hold(conn, own_ids, reason=reason, owner=OPERATIONS_DESK, due_at=due)
+    now = await clock.business_now(conn)
+    rows = [(row["own_id"], row["case_id"]) for row in held]
+    await write_history(
+        conn,
+        [HistoryRow("effect", own, case, None, "held", "held", reason, actor, now) for own, case in rows],
+    )
+
+
 async def recover(ledger: Ledger, calendar: Calendar) -> int:
     """Take up what dead workers left, and put what kept killing them in front of a person."""
     back: list[dict[str, Any]] = []
@@ -365,9 +378,7 @@ async def recover(ledger: Ledger, calendar: Calendar) -> int:
         back[:] = await effects.recover_expired(conn, business_now=now)
         poisoned[:] = [row["own_id"] for row in back if row["deaths"] >= POISON_AFTER]
         if poisoned:
-            await effects.hold(
-                conn, poisoned, reason="killed_worker", owner=OPERATIONS_DESK, due_at=due_at(calendar, now)
-            )
+            await _hold(conn, poisoned, "killed_worker", due_at(calendar, now), RECOVERING)
             await texts.unfold(conn, poisoned)
 
     await _written(ledger, write, time.monotonic() + _RECOVER_PATIENCE_S)

@@ -195,6 +195,9 @@ async def test_an_effect_that_kills_its_workers_is_held_and_others_go_on(world):
     (row,) = await world.rows("SELECT state, reason, owner, due_at FROM effects")
     assert (row["state"], row["reason"]) == ("held", "killed_worker")
     assert row["owner"]
+    told = await world.rows("SELECT event, reason, case_id FROM history WHERE to_state = 'held'")
+    assert [(line["event"], line["reason"]) for line in told] == [("held", "killed_worker")]
+    assert told[0]["case_id"] is not None, "its case's run is to say so"
     await world.arrive(case(other))
     await world.run(admit_cases, send_pushes)
     assert [effect["case_no"] for effect in world.stored("platform")] == [case(other)["case_no"]]

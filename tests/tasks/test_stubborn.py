@@ -90,6 +90,10 @@ async def test_an_effect_whose_seal_is_broken_is_held_and_the_others_go(world, c
     assert [(row["state"], row["reason"], bool(row["owner"])) for row in found] == [
         ("held", "seal_broken", True)
     ]
+    told = await world.rows("SELECT event, reason, case_id FROM history WHERE to_state = 'held'")
+    assert [(line["event"], line["reason"], line["case_id"] is None) for line in told] == [
+        ("held", "seal_broken", False)
+    ]
     sent = await world.value("SELECT count(*) FROM effects WHERE channel = 'push' AND state = 'accepted'")
     assert sent == len(world.stored("platform")) > 0
 

@@ -18,7 +18,8 @@ _WANTED = """
              WHEN e.refused OR e.report_refused OR e.held THEN 'FAILED'
              WHEN c.state = 'settled' THEN 'COMPLETED' ELSE 'RUNNING' END AS wanted_type,
         s.own_id AS stopped_id, s.channel AS stopped_channel, s.stage AS stopped_stage,
-        s.state AS stopped_state, s.reason AS stopped_reason, s.answered_business AS stopped_since,
+        s.state AS stopped_state, s.reason AS stopped_reason,
+        COALESCE(s.answered_business, s.send_after) AS stopped_since,
         COALESCE(t.name, s.target) AS stopped_target, COALESCE(o.name, s.owner) AS stopped_owner,
         s.due_at AS stopped_due, e.stopped,
         (SELECT a.answer FROM effect_attempts a WHERE a.own_id = s.own_id
