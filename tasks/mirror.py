@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ MIRROR_TAG = "镜像"
 KEY = "case:"
 """What the key of a case's run begins with; the case's id follows."""
 
+CODES_STAY: Mapping[str, str] = MappingProxyType({})
+"""Names of regions by code where nobody gives any: the codes are shown."""
 _QUIET_S = 2.0
 _AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
 
@@ -68,10 +71,10 @@ class Due:
     dirty_since: datetime | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Due":
-        """Out of a row of ``queries.mirror.dirty``."""
+    def of(cls, row: Mapping[str, Any], regions: Mapping[str, str] = CODES_STAY) -> "Due":
+        """Out of a row of ``queries.mirror.dirty``; ``regions`` are names by code."""
         kind: StateType = row["wanted_type"]
-        tags = (row["item_name"], row["department"], row["region"], MIRROR_TAG)
+        tags = (row["item_name"], row["department"], regions.get(row["region"], row["region"]), MIRROR_TAG)
         return cls(
             row["case_id"],
             row["case_no"],
@@ -99,7 +102,13 @@ class Due:
 
 
 async def mirror_cases(
-    ledger: Ledger, prefect: PrefectApi, *, deployment_id: UUID, limit: int = 500, hurried: bool = False
+    ledger: Ledger,
+    prefect: PrefectApi,
+    *,
+    deployment_id: UUID,
+    regions: Mapping[str, str] = CODES_STAY,
+    limit: int = 500,
+    hurried: bool = False,
 ) -> Mirrored:
     """Shows up to ``limit`` cases that have moved, the longest waiting first.
 
@@ -108,7 +117,10 @@ async def mirror_cases(
     move again.
     """
     async with ledger.reading() as conn:
-        due = [Due.of(row) for row in await mirror.dirty(conn, limit, quiet_s=_QUIET_S if hurried else 0)]
+        due = [
+            Due.of(row, regions)
+            for row in await mirror.dirty(conn, limit, quiet_s=_QUIET_S if hurried else 0)
+        ]
     work = _Pass(ledger, prefect, deployment_id)
     reachable = False
     with suppress(*_AWAY):

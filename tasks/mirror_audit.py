@@ -6,7 +6,7 @@ what should be; and one run after the other, a few a time, round and round.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from adapters.prefect_api.values import ENGINE_STATES, RUNS_KEPT, RunState
 from models.ledger.connection import Ledger
 from models.ledger.queries import mirror, showing
 from models.ledger.queries.mirror import NAMES_BY_TYPE, STATE_NAMES
-from tasks.mirror import KEY, Due
+from tasks.mirror import CODES_STAY, KEY, Due
 
 _AT_WORK = {
     # An engine comes to an end within minutes, and a worker picks up what is scheduled.
@@ -36,6 +36,7 @@ class Auditor:
     """Looks again and again; remembers how far it has come."""
 
     ledger: Ledger
+    regions: Mapping[str, str] = field(default_factory=lambda: CODES_STAY)
     after: UUID | None = None
     full_looked: float | None = None
 
@@ -96,7 +97,8 @@ class Auditor:
         return still_open + at_work < ours_open or still_open + at_work + closed < ours_open + ours_closed
 
     async def _compare(self, prefect: PrefectApi, rows: Sequence[Mapping[str, Any]]) -> int:
-        due = [one for one in map(Due.of, rows) if one.flow_run_id is not None]
+        known = [Due.of(row, self.regions) for row in rows]
+        due = [one for one in known if one.flow_run_id is not None]
         there = await prefect.run_states([one.flow_run_id for one in due if one.flow_run_id is not None])
         gone: list[UUID] = []
         wrong: list[UUID] = []

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -60,31 +60,41 @@ class Mirroring:
         self._worker = services.worker
         self._url = settings.prefect_api_url
         self._auth = settings.prefect_api_auth.get_secret_value() if settings.prefect_api_auth else None
-        self._auditor = Auditor(services.ledger)
+        self._regions = {code: each.name for code, each in services.city.regions.items()}
+        self._auditor = Auditor(services.ledger, self._regions)
+        self._held: PrefectApi | None = None
         self._matters_due = self._tables_due = 0.0
 
     async def show(self) -> Mirrored | None:
         """One pass over the cases that have moved; None where no Prefect or no deployment is there.
 
-        While another process has the turn nothing is done, and what waits is said.
+        While another process has the turn nothing is done, and what waits is said. Where nothing waits,
+        Prefect is not asked.
         """
+        if self._url is None:
+            return None
+        async with self._ledger.writing() as conn:
+            ours = await showing.take_turn(conn, self._worker, seconds=_TURN_S)
+            lag = await showing.lag(conn)
+            work = await showing.work_waiting(conn, _LEDGER_BEHIND)
+        if not ours or (not lag.cases and not lag.lines_cases and time.monotonic() < self._matters_due):
+            return Mirrored.waiting(lag)
         async with self._prefect() as found:
             if found is None:
                 return None
             prefect, deployment = found
-            async with self._ledger.writing() as conn:
-                ours = await showing.take_turn(conn, self._worker, seconds=_TURN_S)
-                waiting = await showing.work_waiting(conn, _LEDGER_BEHIND)
-            if not ours:
-                async with self._ledger.reading() as conn:
-                    return Mirrored.waiting(await showing.lag(conn))
-            hurried = waiting >= _LEDGER_BEHIND
+            before, hurried = prefect.calls.total(), work >= _LEDGER_BEHIND
             done = await mirror_cases(
-                self._ledger, prefect, deployment_id=deployment, limit=_BATCH, hurried=hurried
+                self._ledger,
+                prefect,
+                deployment_id=deployment,
+                regions=self._regions,
+                limit=_BATCH,
+                hurried=hurried,
             )
             await self._show_matters(prefect)
             lines = 0 if hurried or done.behind >= _BATCH else await self._tell(prefect)
-            await self._count(Effort(done.created, done.moved, lines, prefect.calls.total()))
+            await self._count(Effort(done.created, done.moved, lines, prefect.calls.total() - before))
             return replace(done, lines=lines, hurried=hurried)
 
     async def restore(self) -> int:
@@ -96,9 +106,10 @@ class Mirroring:
             async with self._ledger.writing() as conn:
                 if not await showing.take_turn(conn, self._worker, seconds=_TURN_S):
                     return 0
+            before = prefect.calls.total()
             with suppress(*AWAY):
                 strayed = await self._auditor.look(prefect, deployment)
-                await self._count(Effort(calls=prefect.calls.total()))
+                await self._count(Effort(calls=prefect.calls.total() - before))
                 if strayed:
                     log.warning("mirror.strayed", cases=strayed)
                 return strayed
@@ -106,6 +117,18 @@ class Mirroring:
 
     async def keep_showing(self, stop: asyncio.Event, *, rhythm: Rhythm = Rhythm()) -> None:
         """Pass after pass until told to stop; a Prefect or ledger that is away is asked again."""
+        async with AsyncExitStack() as opened:
+            if self._url is not None:
+                self._held = await opened.enter_async_context(PrefectApi(self._url, auth=self._auth))
+            try:
+                await self._keep_showing(stop, rhythm)
+            finally:
+                self._held = None
+        with suppress(LedgerUnavailable, LedgerSaidNo):
+            async with self._ledger.writing() as conn:
+                await showing.give_turn_back(conn, self._worker)
+
+    async def _keep_showing(self, stop: asyncio.Event, rhythm: Rhythm) -> None:
         looked = 0.0
         while not stop.is_set():
             shown, begun = None, time.monotonic()
@@ -122,9 +145,6 @@ class Mirroring:
                 rest = 0.0
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), max(rest, 0.001))
-        with suppress(LedgerUnavailable, LedgerSaidNo):
-            async with self._ledger.writing() as conn:
-                await showing.give_turn_back(conn, self._worker)
 
     @asynccontextmanager
     async def _prefect(self) -> AsyncIterator[tuple[PrefectApi, UUID] | None]:
@@ -132,7 +152,10 @@ class Mirroring:
         if self._url is None:
             yield None
             return
-        async with PrefectApi(self._url, auth=self._auth) as prefect:
+        async with AsyncExitStack() as opened:
+            prefect = self._held
+            if prefect is None:
+                prefect = await opened.enter_async_context(PrefectApi(self._url, auth=self._auth))
             deployment: UUID | None = None
             with suppress(*AWAY):
                 deployment = await prefect.deployment_id(CASE_DEPLOYMENT)

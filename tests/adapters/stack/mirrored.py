@@ -19,6 +19,7 @@ INSERT INTO cases (id, source, case_no, data_version, inbox_id, state, item_code
 VALUES (%(id)s, 'platform', %(case_no)s, 1, gen_random_uuid(), 'accepted', %(item)s, '1', '食品经营许可',
     'live', '430902', '430902', '甲审批局', now(), '\\x00', false, 1)
 """
+REGIONS = {"430902": "资阳区"}
 _numbers = itertools.count(1)
 
 
@@ -54,7 +55,7 @@ async def become(ledger, case_id, state) -> None:
 async def differences(ledger, prefect, case_ids) -> list[str]:
     """Every way in which a run is not what the ledger says; empty when all are in step."""
     async with ledger.reading() as conn:
-        due = [Due.of(row) for row in await queries.wanted(conn, case_ids)]
+        due = [Due.of(row, REGIONS) for row in await queries.wanted(conn, case_ids)]
     runs = {one.case_id: one.flow_run_id for one in due}
     there = await prefect.run_states([run for run in runs.values() if run])
     found = []
@@ -72,4 +73,5 @@ async def differences(ledger, prefect, case_ids) -> list[str]:
 def services_over(ledger, server, worker="here:1"):
     """What the mirror takes of a process's services."""
     settings = SimpleNamespace(prefect_api_url=server.api_url, prefect_api_auth=SecretStr(server.auth))
-    return SimpleNamespace(settings=settings, ledger=ledger, worker=worker)
+    city = SimpleNamespace(regions={code: SimpleNamespace(name=name) for code, name in REGIONS.items()})
+    return SimpleNamespace(settings=settings, ledger=ledger, worker=worker, city=city)

@@ -13,7 +13,7 @@ from adapters.prefect_api.values import PrefectSaidNo, State
 from adapters.stack.worker import worker_program
 from tasks.mirror_audit import Auditor
 from tasks.showing import Mirroring, Rhythm
-from tests.adapters.stack.mirrored import become, differences, new_case, services_over
+from tests.adapters.stack.mirrored import REGIONS, become, differences, new_case, services_over
 
 pytestmark = pytest.mark.stack
 
@@ -140,7 +140,7 @@ async def test_one_that_hangs_where_no_engine_is_is_taken_back(
     await Mirroring(services_over(ledger, deployed)).show()
     run = await run_of(ledger, case_id)
     await prefect.move_runs([run], State("PENDING", "Pending"), sparing=())
-    auditor = Auditor(ledger)
+    auditor = Auditor(ledger, REGIONS)
     assert await auditor.look_at_all(prefect) == 0, "a worker may have it in hand"
     assert (await prefect.run_states([run]))[run].state.name == "Pending"
     monkeypatch.setattr("tasks.mirror_audit._AT_WORK", {"Pending": timedelta(seconds=-1)})
