@@ -98,9 +98,12 @@ def _sent(row: _Row) -> tuple[int, str]:
     if to_state in {"refused", "held"}:
         said = answer_name(row["answer"]) or "没有答复"
         again = may_repeat(row["channel"], to_state, row["reason"])
+        todo = what_to_do(
+            row["channel"], to_state, row["reason"], case_no=row["case_no"], own_id=row["own_id"]
+        )
         stopped = f"{what} {state_name('effect', to_state)}{_why(row)}"
         whose = _whose(row["effect_owner"], row["effect_due"])
-        return logging.ERROR, f"{stopped}。对方答复：{said}。{again}{whose}"
+        return logging.ERROR, f"{stopped}。对方答复：{said}。{again}。{todo}{whose}"
     if to_state == "unknown":
         return logging.WARNING, f"{what} 结果未知{_why(row)}，系统会以同一编号复核"
     if to_state == "accepted":
