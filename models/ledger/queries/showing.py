@@ -12,6 +12,8 @@ from models.ledger.queries.mirror import NAMES_BY_TYPE
 
 CLOSED = NAMES_BY_TYPE["COMPLETED"]
 """States of what is over."""
+_LOOK_AT = 5
+"""So many times as many effects are looked at as are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +173,28 @@ async def shown_counts(conn: Conn, *, closed_days: int) -> dict[str, int]:
 
 
 async def work_waiting(conn: Conn, most: int) -> int:
-    """How many records wait for admission and effects for their turn, counted no further than ``most``."""
+    """How many records wait for admission and effects for their turn, counted no further than ``most``.
+
+    What waits for a target that does not answer, or for a gateway's receipt, keeps nobody busy.
+    """
     cursor = await conn.execute(
         "SELECT (SELECT count(*) FROM (SELECT FROM inbox WHERE outcome = 'waiting' LIMIT %(most)s) i)"
-        " + (SELECT count(*) FROM (SELECT FROM effects WHERE channel = ANY(%(channels)s)"
-        "  AND state IN ('planned', 'unknown') AND not_before <= clock_timestamp()"
-        "  AND send_after <= %(now)s LIMIT %(most)s) e) AS n",
-        {"most": most, "channels": [channel.value for channel in Channel], "now": await business_now(conn)},
+        " + (SELECT count(*) FROM (SELECT e.channel, e.target FROM effects e"
+        "   WHERE e.channel = ANY(%(channels)s) AND e.state IN ('planned', 'unknown')"
+        "   AND (e.state = 'planned' OR e.channel <> 'sms') AND e.not_before <= clock_timestamp()"
+        "   AND e.send_after <= %(now)s LIMIT %(look)s) d"
+        "  WHERE NOT EXISTS (SELECT FROM breakers b WHERE b.state <> 'closed'"
+        "   AND b.target IN ('', d.target))) AS n",
+        {
+            "most": most,
+            "look": _LOOK_AT * most,
+            "channels": [channel.value for channel in Channel],
+            "now": await business_now(conn),
+        },
     )
     row = await cursor.fetchone()
     assert row is not None
-    return int(row["n"])
+    return min(most, int(row["n"]))
 
 
 async def lag(conn: Conn) -> Lag:
