@@ -1,7 +1,10 @@
-"""A stack of its own with one push refused, a real browser, and a folder for what it saw."""
+"""One stack for the whole session, with one push refused, a real browser, and a folder for what it saw.
+
+Tests of the desk's pages use the same two fixtures: ``standing`` (the stack) and ``page`` (a browser
+that is logged in); what they share beyond that is in ``tests/ui/seen.py``.
+"""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "var" / "ui"
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",  # root has none
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.ui.seen import CHROMIUM, FLAGS, PICTURES
 
+ROOT = Path(__file__).resolve().parents[2]
 # The stack takes on its settings before Prefect is imported: a process of its own.
 OWNER = """
 import asyncio, json, sys
@@ -31,7 +24,8 @@ from adapters.stack.plan import Plan, Ports
 from adapters.stack.stack import Stack
 from flows.cli_up import _prepare
 folder, project = Path(sys.argv[1]), Path(sys.argv[2])
-plan = Plan(folder=folder, project=project, ports=Ports.free(), seed=3, cases=15, schedules=False)
+plan = Plan(folder=folder, project=project, ports=Ports.free(), seed=3, cases=15, schedules=False,
+            given={"SHENGUAN_BREAKER_FAILURES": "2"})
 refuse = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "times": 1,
           "do": {"kind": "status", "status": 422, "code": "rule-broken"}}
 with Stack(plan) as stack:
@@ -41,13 +35,18 @@ with Stack(plan) as stack:
     print(json.dumps({"ui": stack.server.ui_url, "login": stack.server.auth,
                       "ledger": stack.settings.database_url.get_secret_value(),
                       "platform": str(stack.simulators.ledger("platform"))}), flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        stack.simulators.set_faults("platform", json.loads(line))
+        print("{}", flush=True)
 """
 
 
 @pytest.fixture(scope="session")
 def standing(tmp_path_factory):
-    """The stack: ``ui``, ``login``, ``ledger`` (an address), ``platform`` (its simulator's file)."""
+    """The stack: ``ui``, ``login``, ``ledger`` (an address), ``platform`` (its simulator's file).
+
+    ``fail(rules)`` lets the platform fail by these rules from now on.
+    """
     folder = tmp_path_factory.mktemp("standing")
     log = (folder / "owner.log").open("w+")
     with subprocess.Popen(
@@ -63,8 +62,14 @@ def standing(tmp_path_factory):
             owner.wait(30)
             log.seek(0)
             pytest.fail(f"the stack did not start: {log.read()[-2000:]}")
+
+        def fail(rules):
+            owner.stdin.write(json.dumps(rules) + "\n")
+            owner.stdin.flush()
+            assert owner.stdout.readline(), "the stack has ended"
+
         try:
-            yield SimpleNamespace(**json.loads(said))
+            yield SimpleNamespace(**json.loads(said), fail=fail)
         finally:
             owner.stdin.close()  # it ends at the end of its input
             owner.wait(60)

@@ -1,80 +1,112 @@
 """An operator finds a refused push by its case number, clicks Retry, and it is sent for real."""
 
-import itertools
+import asyncio
 import json
+import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
-import pytest
-from psycopg.rows import dict_row
 
-from tests.ui.conftest import CHROMIUM, PICTURES
+from adapters.prefect_api.client import PrefectApi
+from models.ledger.queries.mirror import STATE_NAMES
+from tests.ui.seen import BROWSER, PATIENCE_S, ask, picture, search_run
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.stack,
-    pytest.mark.skipif(CHROMIUM is None, reason="缺 chromium"),
-]
+pytestmark = BROWSER
 
 REFUSED = """
 SELECT c.case_no, c.id, e.own_id FROM effects e JOIN cases c ON c.id = e.case_id
 JOIN mirror m ON m.case_id = c.id
 WHERE e.state = 'refused' AND e.channel = 'push' AND m.shown = '推送被拒' AND m.dirty_since IS NULL
+AND m.told_due IS NULL
 """
 SHOWN = "SELECT shown FROM mirror WHERE case_id = %s AND dirty_since IS NULL AND shown <> '推送被拒'"
-STATE = "SELECT state FROM effects WHERE own_id = %s"
-_numbers = itertools.count(1)
+FINE = """
+SELECT c.id, m.flow_run_id FROM cases c JOIN mirror m ON m.case_id = c.id
+WHERE m.shown IN ('待反馈', '已受理', '已闭环') AND m.dirty_since IS NULL
+AND EXISTS (SELECT FROM effects e WHERE e.case_id = c.id AND e.channel = 'push' AND e.state = 'accepted')
+AND NOT EXISTS (SELECT FROM effects e WHERE e.case_id = c.id AND e.channel = 'push' AND e.state <> 'accepted')
+"""
+TRIED = """
+SELECT count(*) FROM effect_attempts a JOIN effects e USING (own_id)
+WHERE e.case_id = %s AND e.state = 'accepted' AND e.channel = 'push' AND a.attempt > 1
+"""
+SENT = "SELECT state, answered_at FROM effects WHERE own_id = %s"
 
 
-def ask(standing, question: str, *values):
-    """The first row the ledger gives within a minute."""
-    end = time.monotonic() + 60
-    with psycopg.connect(standing.ledger, autocommit=True, row_factory=dict_row) as conn:
-        while (row := conn.execute(question, values).fetchone()) is None:
-            assert time.monotonic() < end, f"the ledger never said: {question}"
-            time.sleep(0.3)
-    return row
-
-
-def picture(page, name: str) -> None:
-    page.wait_for_timeout(500)  # what fades in has faded in
-    page.screenshot(path=PICTURES / f"{next(_numbers)}-{name}.png")
+def everything_over_there(standing) -> list[dict]:
+    return [json.loads(line) for line in Path(standing.platform).read_text(encoding="utf-8").splitlines()]
 
 
 def stored_over_there(standing, own_id: str) -> list[dict]:
-    lines = Path(standing.platform).read_text(encoding="utf-8").splitlines()
-    return [row for row in map(json.loads, lines) if row["own_id"] == own_id]
+    return [row for row in everything_over_there(standing) if row["own_id"] == own_id]
 
 
 def test_retry_sends_a_refused_push_for_real(standing, page) -> None:
     refused = ask(standing, REFUSED)
     number, own_id = refused["case_no"], refused["own_id"]
-    assert stored_over_there(standing, own_id) == []
 
-    page.goto(f"{standing.ui}/runs")
-    page.get_by_role("searchbox", name="Search by flow run name").fill(number)
-    found = page.get_by_role("link").filter(has_text=number)
-    found.first.wait_for()
-    picture(page, "found")
-    found.first.click()
+    found = search_run(page, standing, number)
+    picture(page, "found-by-its-number")
+    found.click()
     page.get_by_text("推送被拒").first.wait_for()
-    picture(page, "refused")
+    # its log page is the timeline: how it began, and what stopped it
+    page.get_by_text(f"收到办件 {number}").first.wait_for()
+    page.get_by_text(
+        re.compile("被拒（对方按规则拒收）。对方答复：不合对方规则（rule-broken）")
+    ).first.wait_for()
+    picture(page, "refused-and-its-timeline")
+    page.get_by_text("Details", exact=True).first.click()
+    said = page.get_by_text(re.compile("可以安全再试：对方没有存下"))
+    said.last.wait_for()
+    words = said.last.inner_text()
+    assert re.search(r"自 \d{4}-\d\d-\d\d \d\d:\d\d。对方答复：", words), words
+    assert f"点 Retry，或运行 shenguan rerun {number}" in words
+    assert "负责：" in words
+    picture(page, "what-happened-and-what-to-do")
 
+    assert stored_over_there(standing, own_id) == []
+    clicked = datetime.now(UTC)
     page.get_by_role("button", name="Retry").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Retry").wait_for()
-    picture(page, "asked")
     dialog.get_by_role("button", name="Retry").click()
 
     shown = ask(standing, SHOWN, refused["id"])["shown"]
-    assert ask(standing, STATE, own_id)["state"] == "accepted"
-    stored = stored_over_there(standing, own_id)
-    assert len(stored) == 1
+    sent = ask(standing, SENT, own_id)
+    assert sent["state"] == "accepted"
+    assert sent["answered_at"] > clicked, "the call came after the click"
+    assert len(stored_over_there(standing, own_id)) == 1
     page.reload()
     page.get_by_text(shown).first.wait_for(timeout=60_000)
-    picture(page, "done")
+    picture(page, "retried")
     page.get_by_text("Task Runs", exact=True).first.click()
     page.get_by_text("执行该办件到期事项").first.wait_for()
     assert page.get_by_text("再试被拒事项").count() > 0
-    picture(page, "tasks")
+    picture(page, "task-runs")
+
+
+def test_retry_where_none_is_needed_does_no_harm(standing) -> None:
+    fine = ask(standing, FINE)
+    before = [row["own_id"] for row in everything_over_there(standing)]
+    asyncio.run(retried_to_its_end(standing, fine["flow_run_id"]))
+    after = [row["own_id"] for row in everything_over_there(standing)]
+    assert after[: len(before)] == before
+    assert len(set(after)) == len(after), "nothing is there twice"
+    with psycopg.connect(standing.ledger) as conn:
+        question = "SELECT count(*) FROM effect_attempts a JOIN effects e USING (own_id) WHERE e.case_id = %s"
+        tried = conn.execute(
+            question + " AND a.attempt > 1 AND e.state = 'accepted'", (fine["id"],)
+        ).fetchone()
+    assert tried == (0,), "what they have is not sent again"
+
+
+async def retried_to_its_end(standing, run) -> None:
+    """Retry as the button does it; back when the run shows the ledger's state again."""
+    async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
+        await prefect.retry_run(run)
+        begun = time.monotonic()
+        while (await prefect.run_states([run]))[run].state.name not in STATE_NAMES:
+            assert time.monotonic() - begun < PATIENCE_S
+            await asyncio.sleep(0.5)
