@@ -78,7 +78,7 @@ class Lane:
         self._asked_for: set[str] = set()
         self._rests_until: dict[str, float] = {}
         self._may_be_cut_short: set[str] = set()
-        self._full_at = 0.0
+        self._full_at = float("-inf")
 
     def wake(self, unasked: Collection[str] = ()) -> None:
         """Something may be due; the ``unasked`` steps have their turn whatever the ledger says."""
@@ -108,8 +108,8 @@ class Lane:
 
     async def _round(self, now: float) -> dict[str, Counts]:
         full = now - self._full_at >= FULL_ROUND_S
-        wanted, self._asked_for = self._asked_for, set()
         found = set() if full else await self._question()
+        wanted, self._asked_for = self._asked_for, set()
         did: dict[str, Counts] = {}
         for turn in self._turns:
             name = turn.step.__name__

@@ -2,12 +2,27 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from tasks.dispatcher import dispatch
-from tests.tasks.records import CHEMICALS, case, granted, serial
+from models.domain.workdays import business_day
+from models.ledger.queries.due import ASKED, due
+from tasks.dispatcher import ALONE, dispatch
+from tasks.steps import (
+    EVERY_STEP,
+    admit_cases,
+    check_parties,
+    claim,
+    close_observed,
+    match_receipts,
+    send_pushes,
+    send_reports,
+    settle,
+    tell_liaisons,
+)
+from tests.tasks.records import CHEMICALS, NOW, case, granted, serial
 
 LONG_S = 60.0
 """A rest in which nobody looks by himself: what happens sooner was woken."""
@@ -56,6 +71,47 @@ async def _at_rest(world, superuser):
     await world.wait_for("SELECT FROM watermarks WHERE feed = 'feedback'", seconds=20)
     await asyncio.sleep(0.5)
     return pids
+
+
+async def asked(world):
+    async with world.services.ledger.reading() as conn:
+        return await due(conn, business_now=world.now, today=business_day(world.now))
+
+
+async def test_the_question_knows_what_has_something_to_do(world):
+    assert await asked(world) == set()
+    await world.arrive(granted(serial(), version=1))
+    assert await asked(world) == {"admit_cases"}
+    await world.run(admit_cases)
+    assert await asked(world) == {"send_pushes", "check_parties", "send_reports"}
+    await world.run(check_parties, send_pushes, send_reports)
+    assert await asked(world) == {"claim", "tell_liaisons"}
+    await world.run(tell_liaisons, claim)
+    await world.wait_for("SELECT FROM inbox WHERE kind = 'sms_receipt'")
+    assert await asked(world) == {"match_receipts"}
+    await world.run(match_receipts)
+    assert await asked(world) == set()
+    await world.at(NOW + timedelta(days=400))
+    assert await asked(world) >= {"close_observed"}
+    await world.run(close_observed)
+    assert "settle" in await asked(world)
+    await world.run(settle)
+    assert await asked(world) == set()
+    assert {step.__name__ for step in EVERY_STEP} >= ASKED
+
+
+async def test_a_delay_and_a_lease_are_not_due_before_their_time(world):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, check_parties)
+    await world.change("UPDATE effects SET not_before = now() + interval '1 hour'")
+    assert await asked(world) == set()
+    await world.change(
+        "UPDATE effects SET state = 'leased', lease_token = gen_random_uuid(),"
+        " lease_until = now() + interval '1 hour'"
+    )
+    assert await asked(world) == set()
+    await world.wait_is_over()
+    assert await asked(world) == {"recover"}
 
 
 async def test_what_somebody_else_brings_is_pushed_and_told_at_once(world, superuser):
@@ -124,7 +180,7 @@ async def test_two_dispatchers_share_the_work_and_one_reads(world, superuser):
                 " GROUP BY objid"
             ).fetchall()
     assert done == 60
-    assert [count for _, count in held] == [1] * 5
+    assert [count for _, count in held] == [1] * len(ALONE)
     keys = [row["business_key"] for row in world.stored("platform") if row["kind"] == "push"]
     assert len(keys) == len(set(keys))
     assert await world.value("SELECT count(*) FROM inbox WHERE outcome = 'quarantined'") == 0
