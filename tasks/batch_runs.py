@@ -55,7 +55,7 @@ _SHORT = (
     ("send_returns", "accepted", "回传"),
     ("settle", "settled", "闭环"),
 )
-_NEVER_SHOWN = frozenset({"seen", "repeated", "secret", "withheld", "paced", "lease_lost"})
+_NEVER_SHOWN = frozenset({"seen", "repeated", "secret", "withheld", "paced", "busy", "lease_lost"})
 
 
 @dataclass(slots=True)

@@ -54,5 +54,16 @@ async def run_drain(*, timeout_s: float) -> Drained:
 
 def worked(counts: steps.Counts) -> bool:
     """Whether a step found something to do. What failed has its turn again, after a rest."""
-    idle = {"seen", "repeated", "secret", "away", "failed", "unreadable", "withheld", "paced", "sealed"}
+    idle = {
+        "seen",
+        "repeated",
+        "secret",
+        "away",
+        "failed",
+        "unreadable",
+        "withheld",
+        "paced",
+        "busy",
+        "sealed",
+    }
     return any(count for name, count in counts.items() if name not in idle)

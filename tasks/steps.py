@@ -303,7 +303,7 @@ async def attempted(step: Step, services: Services) -> Counts:
         return await step(services)
     except LedgerBusy:
         log.info("step.busy", step=step.__name__)  # others were first; its turn comes again
-        return {"failed": 1}
+        return {"busy": 1}
     except LedgerUnavailable:
         raise
     except Exception as surprise:  # noqa: BLE001 - the others' work does not wait for it
