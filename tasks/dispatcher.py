@@ -6,7 +6,10 @@ each look-up made by one of them at a time.
 
 import asyncio
 import signal
+from collections.abc import Collection
 
+from models.domain.lifecycles.effect import Channel
+from models.ledger.queries.bell import ANYTHING, NEWS
 from tasks import steps
 from tasks.batch_runs import BatchRuns
 from tasks.composition import Services, open_services
@@ -38,12 +41,22 @@ ALONE = frozenset(
 """What one process at a time does: two would ask the same or walk the same."""
 
 FOLLOWERS = {
-    "admit_cases": ("send_pushes",),
+    "admit_cases": ("send_pushes", "check_parties"),
     "send_pushes": ("tell_liaisons", "claim"),
     "tell_liaisons": ("match_receipts",),
     "close_observed": ("settle",),
 }
 """What a step's finds make due in another lane, so that it need not wait for its question."""
+
+
+HEARS = {
+    "cases": {"case"},
+    "pushes": {Channel.PUSH.value},
+    "texts": {NEWS, Channel.SMS.value},
+    "credit": {"credit_record", Channel.CREDIT_REPORT.value},
+    "rest": {"feedback", "sms_receipt", Channel.RECALL.value, Channel.RETURN.value},
+}
+"""What wakes each lane when another process rings: where many work, few of them need to look."""
 
 
 async def run_dispatcher(*, rest_s: float = 0.3) -> None:
@@ -62,9 +75,10 @@ async def dispatch(
     lanes: list[Lane] = []
     batches = BatchRuns(services)
 
-    def wake_all() -> None:
+    def rung(what: Collection[str]) -> None:
         for lane in lanes:
-            lane.wake()
+            if ANYTHING in what or HEARS[lane.name] & set(what):
+                lane.wake()
 
     def followed(did: dict[str, Counts]) -> None:
         batches.note(did)
@@ -75,7 +89,7 @@ async def dispatch(
             for lane in lanes:
                 lane.wake(followers)
 
-    watch = Watch(services.settings.database_url.get_secret_value(), ALONE, wake_all)
+    watch = Watch(services.settings.database_url.get_secret_value(), ALONE, rung)
     lanes += [
         Lane(name, turns, services, ours=watch.is_ours, after=followed) for name, turns in _lanes(rest_s)
     ]
@@ -88,7 +102,7 @@ async def dispatch(
             pause = rest_s if lane.name == "cases" else max(rest_s, _AT_REST_S)
             beside.create_task(lane.run(stop, rest_s=pause))
         await stop.wait()
-        wake_all()
+        rung({ANYTHING})
 
 
 def _lanes(rest_s: float) -> list[tuple[str, list[Turn]]]:

@@ -1,13 +1,14 @@
 """What wakes a dispatcher, and what it alone does: the bell of the ledger, listened to all day."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import structlog
 
 from models.ledger.bell import Bell
 from models.ledger.connection import LedgerUnavailable
+from models.ledger.queries.bell import ANYTHING
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,7 @@ class Watch:
     left to others: doing it twice at the same time is a waste and never an error.
     """
 
-    def __init__(self, url: str, works: frozenset[str], rung: Callable[[], None]) -> None:
+    def __init__(self, url: str, works: frozenset[str], rung: Callable[[Collection[str]], None]) -> None:
         self._url = url
         self._works = works
         self._rung = rung
@@ -41,7 +42,7 @@ class Watch:
                 async with Bell.listen(self._url) as bell:
                     await bell.lead(self._works)
                     self._bell = bell
-                    self._rung()
+                    self._rung({ANYTHING})
                     pause = 1.0
                     await self._listen(bell, stop)
             except LedgerUnavailable as away:
@@ -63,12 +64,12 @@ class Watch:
                     with suppress(asyncio.CancelledError):
                         await hearing
                     return
-                if hearing.result():
-                    self._rung()
+                if rang := hearing.result():
+                    self._rung(rang)
                 before = len(bell.leads)
                 await bell.lead(self._works)
                 if len(bell.leads) > before:
                     log.info("works.led", works=sorted(bell.leads))
-                    self._rung()
+                    self._rung({ANYTHING})
         finally:
             stopped.cancel()

@@ -17,6 +17,7 @@ from models.ledger.queries.bell import CHANNEL
 
 _SILENCE_S = 20
 """After how long a silent owner's session is ended by the server."""
+_TOGETHER_S = 0.02
 _SPACE = 0x5347
 """The first half of our advisory locks' keys: nobody else of this database uses it."""
 
@@ -66,8 +67,12 @@ class Bell:
         )
         self.leads |= {row[0] for row in await cursor.fetchall()}
 
-    async def heard(self, seconds: float) -> bool:
-        """Whether it rang, at once when it does, after ``seconds`` of silence otherwise."""
-        async for _ in self._conn.notifies(timeout=seconds, stop_after=1):
-            return True
-        return False
+    async def heard(self, seconds: float) -> set[str]:
+        """What rang, as soon as something does; nothing after ``seconds`` of silence.
+
+        What rings close together is told together: many workers ring often.
+        """
+        found = {notice.payload async for notice in self._conn.notifies(timeout=seconds, stop_after=1)}
+        if found:
+            found |= {notice.payload async for notice in self._conn.notifies(timeout=_TOGETHER_S)}
+        return found

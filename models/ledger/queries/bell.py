@@ -5,11 +5,20 @@ notices of one transaction once. Nothing depends on it but speed: what was rung 
 listened is found by the sweep that follows every beginning to listen, and by every full round.
 """
 
+from collections.abc import Iterable
+
 from models.ledger.bulk import Conn
 
 CHANNEL = "shenguan_due"
 
 
-async def ring(conn: Conn) -> None:
-    """Something is due when this transaction commits. Once a batch: a notice is a lock at COMMIT."""
-    await conn.execute(f"NOTIFY {CHANNEL}")
+ANYTHING = ""
+NEWS = "news"
+
+
+async def ring(conn: Conn, what: Iterable[str] = (ANYTHING,)) -> None:
+    """Something is due when this transaction commits. Once a batch: a notice is a lock at COMMIT.
+
+    ``what`` are kinds of inbox records, channels of effects, or ``NEWS`` for a liaison.
+    """
+    await conn.execute("SELECT pg_notify(%s, w) FROM unnest(%s::text[]) w", (CHANNEL, sorted(what)))

@@ -116,7 +116,7 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
     new = {row["own_id"] for row in written}
     await insert(conn, EffectBody, [row for row in rows if row.own_id in new], only=_BODY)
     if new:
-        await ring(conn)
+        await ring(conn, {row.channel for row in rows if row.own_id in new})
     return new
 
 

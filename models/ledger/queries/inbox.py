@@ -61,7 +61,7 @@ async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
         ],
     )
     if new:
-        await ring(conn)
+        await ring(conn, {row.kind for row in rows if row.id in new})
     return new
 
 

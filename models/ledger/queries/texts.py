@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays, insert
-from models.ledger.queries.bell import ring
+from models.ledger.queries.bell import NEWS, ring
 from models.ledger.tables.effects import SmsNews, SmsText
 
 
@@ -42,7 +42,7 @@ async def add_news(conn: Conn, rows: Sequence[NewNews]) -> None:
     """Remember the news; the same push is news once."""
     await insert(conn, SmsNews, rows, conflict="(push_own_id) DO NOTHING")
     if rows:
-        await ring(conn)
+        await ring(conn, [NEWS])
 
 
 async def waiting_sections(conn: Conn) -> dict[str, bool]:

@@ -20,9 +20,10 @@ async def test_a_bell_is_heard_when_its_transaction_commits_and_only_then(url, l
     async with Bell.listen(url) as bell:
         async with ledger.writing() as conn:
             await ring(conn)
-            await ring(conn)
+            await ring(conn, ["push", "case"])
+            await ring(conn, ["push"])
             assert not await bell.heard(0.3)
-        assert await bell.heard(10)
+        assert await bell.heard(10) == {"", "push", "case"}
         assert not await bell.heard(0.3), "twice in one transaction is once"
         with pytest.raises(ZeroDivisionError):
             await _ring_in_vain(ledger)
