@@ -116,10 +116,10 @@ class Need:
 
 
 def page(cost: Cost = MEASURED) -> str:
-    """The whole page: the words of ``scale_page.md`` with the figures in their places."""
+    """The whole page: the words of ``scale_page.txt`` with the figures in their places."""
     needs = [Need(place, cost) for place in PLACES]
     _, province, nation = needs
-    words = Path(__file__).with_name("scale_page.md").read_text(encoding="utf-8")
+    words = Path(__file__).with_name("scale_page.txt").read_text(encoding="utf-8")
     return words.format(
         source=cost.source,
         worker_cpu=f"{cost.worker_cpu_ms:.1f}",
