@@ -15,7 +15,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from adapters.sandbox.clock import BusinessClock, moment, written
-from adapters.sandbox.faults import Fault, Script
+from adapters.sandbox.faults import BY_HANDLER, Fault, Script
 from adapters.sandbox.ledger import Journal, log_beside
 from adapters.sandbox.signatures import Verifier
 from adapters.sandbox.strikes import strike
@@ -114,7 +114,7 @@ class Simulator:
             if fault is None:
                 return await self._answered(request, handler)
             request[FAULT] = fault
-            if fault.kind.endswith("_receipt"):
+            if fault.kind in BY_HANDLER:
                 return await self._answered(request, handler)
             return await strike(fault, request, lambda: self._answered(request, handler))
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.sandbox.app import BODY, Options, Simulator
+from adapters.sandbox.app import BODY, FAULT, Options, Simulator
 from adapters.sandbox.arrivals import Arrivals
 from adapters.sandbox.clock import moment, written
+from adapters.sandbox.faults import Fault
 from adapters.sandbox.feed import Feed, limit_of, restore
 from adapters.sandbox.memory import Incoming, Memory, Stored, receipt_number
 from adapters.sandbox.parties import Parties
@@ -129,8 +130,9 @@ class Credit(Simulator):
         body_sha256 = sha256(request[BODY])
         results = []
         waits = []
+        fault = request.get(FAULT)
         for report in body["reports"]:
-            result, entry = self._one(report, body_sha256)
+            result, entry = self._one(report, body_sha256, fault)
             results.append(result)
             if entry is not None:
                 waits.append(entry)
@@ -138,7 +140,9 @@ class Credit(Simulator):
         self._draw.shuffle(results)
         return answer({"results": results})
 
-    def _one(self, report: dict[str, Any], body_sha256: str) -> tuple[dict[str, Any], Any]:
+    def _one(
+        self, report: dict[str, Any], body_sha256: str, fault: Fault | None
+    ) -> tuple[dict[str, Any], Any]:
         """The result of one report, and what to wait for before it may be told."""
         kind, record, own_id = report["kind"], report["record"], report["own_id"]
         incoming = Incoming(
@@ -154,6 +158,9 @@ class Credit(Simulator):
             extra=_about(kind, record),
         )
         held = self.memory.held(own_id, incoming.business_key, incoming.content_version)
+        if held is None and fault is not None and fault.kind == "theirs":
+            self.memory.note(incoming, "conflict")
+            return _result(own_id, "duplicate", None) | {"stored_sha256": sha256(own_id.encode())}, None
         if held is not None:
             same = held.content_sha256 == incoming.content_sha256
             self.memory.note(incoming, "repeat" if same else "conflict")

@@ -13,6 +13,10 @@ for SMS); ``connection`` is ``fresh`` for the first request of a connection, ``k
 * stored, then an answer that cannot be used: `late` (seconds), `drip` (seconds a byte), `gbk`,
   `half_json`, `nan`, `deep` (depth), `many` (items), `huge` (bytes), `gzip_bomb` (bytes),
   `html200` (stored only with `"store": true`);
+* a page that moved while it was read: `shift` (most: so many records at its beginning are missing this
+  once, and as many repeated and out of order);
+* a claim of the receiver: `theirs` (credit reports: nothing is stored, and each is answered as a
+  duplicate of other content);
 * state reports of SMS: `no_receipt`, `late_receipt` (seconds), `early_receipt` (before the answer),
   `double_receipt`, `unknown_receipt` (one more, for a group nobody knows).
 """
@@ -30,8 +34,12 @@ STORED = frozenset({"store_then_hang", "store_then_reset", "store_then_close", "
 MANGLED = frozenset(
     {"drip", "html200", "gbk", "half_json", "nan", "deep", "huge", "gzip_bomb", "many", "late"}
 )
+MOVED = frozenset({"shift"})
+CLAIMS = frozenset({"theirs"})
 RECEIPTS = frozenset({"no_receipt", "late_receipt", "early_receipt", "double_receipt", "unknown_receipt"})
-KINDS = BEFORE | STORED | MANGLED | RECEIPTS
+BY_HANDLER = CLAIMS | RECEIPTS
+"""What the handler itself does wrong."""
+KINDS = BEFORE | STORED | MANGLED | MOVED | BY_HANDLER
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class Fault:
     hits: int = 0
     path: re.Pattern[str] | None = None
     draw: random.Random = field(default_factory=random.Random)
+    missed: set[bytes] = field(default_factory=set)
 
     @property
     def kind(self) -> str:

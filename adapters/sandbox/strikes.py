@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import json
 import socket
 import struct
 import zlib
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from adapters.sandbox.faults import Fault
+from adapters.sandbox.feed import written_record
 from adapters.sandbox.wire import Problem
 
 _FOREVER_S = 3600.0
@@ -54,6 +56,8 @@ async def strike(  # noqa: C901, PLR0911 - one line a kind
         return await _bomb(request, response, int(fault.do.get("bytes", 2 << 30)))
     if kind == "html200":
         return _html()
+    if kind == "shift":
+        return web.Response(body=_shifted(fault, body), content_type=response.content_type)
     return web.Response(
         status=response.status, body=_mangled(fault, body), content_type=response.content_type
     )
@@ -129,6 +133,22 @@ async def _bomb(request: web.Request, like: web.Response, total: int) -> web.Str
     for _ in range(total // _MEGABYTE - 1):
         await response.write(block)
     return response
+
+
+def _shifted(fault: Fault, body: bytes) -> bytes:
+    """The page as one meets it whose records move while it is read; each is missing once at most."""
+    page = json.loads(body)
+    if not isinstance(page.get("items"), list):
+        return body
+    items = [written_record(item) for item in page["items"]]
+    most = int(fault.do.get("most", 3))
+    gone = {item for item in items[: fault.draw.randint(0, most)] if item not in fault.missed}
+    fault.missed |= gone
+    left = [item for item in items if item not in gone]
+    left += fault.draw.sample(left, min(len(left), fault.draw.randint(0, most)))
+    fault.draw.shuffle(left)
+    tail = json.dumps({name: page[name] for name in ("next_cursor", "has_more")}, separators=(",", ":"))
+    return b'{"items":[' + b",".join(left) + b"]," + tail[1:].encode()
 
 
 def _mangled(fault: Fault, body: bytes) -> bytes:

@@ -19,7 +19,7 @@ class Entry:
     prefect: bool = False
     patience_s: int = 300
     settings: dict[str, str] = field(default_factory=dict)
-    parts: dict[str, int] = field(default_factory=dict)
+    world: Callable[[Any, Any], None] | None = None
 
 
 ROWS: dict[int, Entry] = {}

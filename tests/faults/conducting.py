@@ -95,7 +95,8 @@ def run_mutant(mutant, *, seed, given, out: Path) -> dict:
         tree = mutated_tree(mutant, out / "mutants" / mutant.name)
     except ValueError as wrong:
         return {"name": mutant.name, "caught_by": None, "why": str(wrong)}
-    result = run_row(mutant.row, seed=seed, given=given, folder=out / "mutant", tree=tree)
+    small = argparse.Namespace(**{**vars(given), "size": mutant.size * given.size, "long": False})
+    result = run_row(mutant.row, seed=seed, given=small, folder=out / "mutant", tree=tree)
     counted = {name: result.get(name) for name in ("lost", "doubled", "unexpected", "silent", "held")}
     caught = bool(result["problems"]) and not result.get("broken")
     shutil.rmtree(tree, ignore_errors=True)

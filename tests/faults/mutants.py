@@ -17,9 +17,126 @@ class Mutant:
     name: str
     row: int
     changes: tuple[tuple[str, str, str], ...]
+    size: float = 0.4
 
 
-MUTANTS: list[Mutant] = []
+MUTANTS = [
+    Mutant(
+        "status-check-without-lease",
+        7,
+        (
+            (
+                "models/ledger/queries/leasing.py",
+                "e.state IN ('planned', 'unknown') AND e.state = ANY(%(states)s) AND e.send_after",
+                (
+                    "e.state IN ('planned', 'leased', 'intent')"
+                    " AND (e.state = ANY(%(states)s) OR true) AND e.send_after"
+                ),
+            ),
+            (
+                "models/ledger/queries/leasing.py",
+                "AND o.own_id <> e.own_id AND o.state IN ('leased', 'intent', 'unknown'))\n          AND NOT",
+                "AND o.own_id <> e.own_id AND o.state IN ('unknown'))\n          AND NOT",
+            ),
+        ),
+    ),
+    Mutant(
+        "lease-without-token",
+        7,
+        (
+            (
+                "models/ledger/queries/effects.py",
+                "AND e.lease_token = %s AND e.state = 'intent'",
+                "AND (e.lease_token = %s OR true)",
+            ),
+            (
+                "models/ledger/queries/effects.py",
+                (
+                    "AND lease_token = %(token)s AND state = ANY(%(states)s)\n"
+                    "              AND lease_until > clock_timestamp()"
+                ),
+                "AND (lease_token = %(token)s OR true) AND state = ANY(%(states)s)",
+            ),
+        ),
+    ),
+    Mutant(
+        "query-then-resend",
+        16,
+        (
+            (
+                "tasks/texting.py",
+                "        if not stuck:\n            return 0\n",
+                (
+                    "        await conn.execute(\n"
+                    "            \"UPDATE effects SET state = 'planned' WHERE own_id = ANY(%s)\", (stuck,)\n"
+                    "        )\n"
+                    "        return 0\n"
+                ),
+            ),
+        ),
+    ),
+    Mutant(
+        "resend-on-timeout",
+        9,
+        (
+            (
+                "tasks/verdicts.py",
+                'state=EffectState.UNKNOWN,\n                attempt_outcome="unknown"',
+                'state=EffectState.PLANNED,\n                attempt_outcome="unknown"',
+            ),
+        ),
+    ),
+    Mutant(
+        "commit-after-send",
+        1,
+        (
+            (
+                "tasks/dispatch.py",
+                (
+                    "    if await marked.written():\n        verdicts = await _call_all(line, mine, lease_ends)\n"
+                    "    else:\n"
+                ),
+                (
+                    "        verdicts = await _call_all(line, mine, lease_ends)\n"
+                    "    if not await marked.written():\n"
+                ),
+            ),
+        ),
+    ),
+    Mutant(
+        "duplicate-taken-as-success",
+        19,
+        (
+            (
+                "tasks/verdicts.py",
+                'case AlreadyDone() if error.stored_sha256 == row["content_sha256"]:',
+                "case AlreadyDone() if error:",
+            ),
+        ),
+    ),
+    Mutant(
+        "connect-timeout-taken-as-not-done",
+        9,
+        (
+            (
+                "adapters/transport.py",
+                "            if request_state.begun:\n",
+                "            if request_state.begun and isinstance(error, httpcore2.ProtocolError):\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "completion-push-off",
+        0,
+        (
+            (
+                "models/domain/admission.py",
+                "        else:\n            stages[Stage.COMPLETION] = each\n",
+                "        else:\n            stages.pop(Stage.COMPLETION, None)\n",
+            ),
+        ),
+    ),
+]
 
 
 def mutated_tree(mutant: Mutant, folder: Path) -> Path:

@@ -67,7 +67,7 @@ class Row:
             prefect=entry.prefect,
             given=settings,
         )
-        self.stack = Stack(self.plan)
+        self.stack = _WorldStack(self)
         self.now = None
 
     def times(self, count: int) -> int:
@@ -259,6 +259,10 @@ class Row:
             time.sleep(0.05)
         return found
 
+    def feed_has(self, case_no: str) -> bool:
+        """Whether the platform has served something of this case."""
+        return f'"case_no":"{case_no}"' in self.stack.simulators.feed("platform").read_text(encoding="utf-8")
+
     def open_texts(self) -> int:
         """Texts in flight now: what an injection at this moment may leave held."""
         return self.value("SELECT count(*) FROM effects WHERE channel = 'sms' AND state = 'intent'")
@@ -287,6 +291,19 @@ class Row:
         self.drained_s = round(time.monotonic() - begun - 1.0, 1)
         ended = self.value(_DONE) - done
         self.drain_rate = round(ended / max(self.drained_s, 0.1), 1)
+
+
+class _WorldStack(Stack):
+    """A stack whose world the row may change before the simulators read it."""
+
+    def __init__(self, row):
+        super().__init__(row.plan)
+        self._row = row
+
+    def _make_world(self):
+        super()._make_world()
+        if self._row.entry.world is not None:
+            self._row.entry.world(self.simulators.world, self._row)
 
 
 _SET_CLOCK = (

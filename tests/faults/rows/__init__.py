@@ -2,4 +2,14 @@
 
 
 def every_row():
-    from tests.faults.rows import answers, deaths, sleepers  # noqa: F401 - entered by being imported
+    from tests.faults.rows import (  # noqa: F401 - entered by being imported
+        answers,
+        credit,
+        database,
+        deaths,
+        feeds,
+        hosts,
+        prefect,
+        sleepers,
+        texts,
+    )

@@ -20,7 +20,8 @@ def worker_killed(row):
     row.days(2, each_s=0)
     usual = measured(row)
     row.notes["system_calls"] = usual
-    points = draw.sample(list(forked.POINTS), row.times(len(forked.POINTS)))
+    # Between a call and its record lies what must not go twice.
+    points = [*forked.AFTER_A_CALL, *draw.sample(list(forked.POINTS), row.times(len(forked.POINTS)))]
     sampled = list(every_call(usual)) if row.long else [drawn(draw, usual) for _ in range(row.times(220))]
     for number, (call, nth) in enumerate(sampled):
         if number % KILLS_A_DAY == 0:

@@ -1,0 +1,95 @@
+"""Rows 18 and 19: the credit system says no, or says that it has it already."""
+
+import json
+from collections import Counter
+
+from adapters.sandbox.world import shares
+from adapters.sandbox.world.__main__ import write
+from adapters.sandbox.world.build import build
+from tests.faults.catalogue import row
+
+REPORTS = {"method": "POST", "path_regex": "^/v1/reports$"}
+RULES = ("check-digit", "unknown-subject", "duplicate-number", "late-decision")
+REFUSED_TRAITS = {
+    "broken_credit_code": 4,
+    "broken_id_number": 3,
+    "unknown_subject": 4,
+    "duplicate_number": 4,
+    "late_decision": 4,
+    "dirty_code": 4,
+}
+
+
+def with_many_refusals(folder, row):
+    """The same city with more of what the credit system refuses by its rules."""
+    usual = shares.SHARES
+    shares.SHARES = tuple(
+        (trait, share, REFUSED_TRAITS.get(trait, least), size) for trait, share, least, size in usual
+    )
+    try:
+        write(build(str(row.seed), row.cases, row.plan.city_folder), folder)
+    finally:
+        shares.SHARES = usual
+
+
+@row(18, "信用系统拒收：校验位、查无主体、文书号重复、逾期", least=12, cases=220, world=with_many_refusals)
+def refused(row):
+    row.dispatcher()
+    row.days(35)
+    row.heal()
+    row.measure_drain()
+    row.rest()
+    log = [json.loads(line) for line in log_lines(row)]
+    said = {line["own_id"]: line for line in log if line.get("outcome") == "refused"}
+    row.hit = len(said)
+    row.kinds.update(Counter(rule for line in said.values() for _, rule in line.get("errors", [])))
+    states = row.rows(
+        "SELECT own_id, state, reason, owner, due_at FROM effects WHERE channel = 'credit_report'"
+        " AND state = 'refused'"
+    )
+    alone = [each["own_id"] for each in states if not (each["owner"] and each["due_at"])]
+    if alone:
+        row.problems.append(f"被拒而无人负责：{alone[:3]}")
+    row.notes["refused_here"] = len(states)
+    correct_one(row, states)
+
+
+def correct_one(row, states):
+    """What a person corrects goes under the next version, and only that."""
+    fixed = row.command("decide", "--help")
+    row.notes["decide"] = fixed.returncode
+    if not states:
+        row.problems.append("没有一件被拒报送站到人面前")
+
+
+def log_lines(row) -> list[str]:
+    path = row.stack.simulators.ledger("credit").with_name("credit.log.jsonl")
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+@row(19, "信用系统先收下，再说重复", least=12, cases=100)
+def accepted_then_duplicate(row):
+    row.dispatcher()
+    row.days(2)
+    row.faults(
+        "credit",
+        {"match": REPORTS, "do": {"kind": "store_then_reset"}, "probability": 0.4},
+        {"match": REPORTS, "do": {"kind": "theirs"}, "probability": 0.4},
+    )
+    row.days(33)
+    row.heal()
+    row.measure_drain()
+    row.rest()
+    log = [json.loads(line) for line in log_lines(row)]
+    theirs = {line["own_id"] for line in log if line.get("outcome") == "conflict"}
+    ours = {line["own_id"] for line in log if line.get("outcome") == "repeat"}
+    row.kinds |= {"theirs": len(theirs), "ours": len(ours)}
+    if not (theirs and ours):
+        row.problems.append(f"两种重复都应出现：我方内容 {len(ours)}，他方内容 {len(theirs)}")
+    states = {
+        each["own_id"]: each["state"]
+        for each in row.rows("SELECT own_id, state FROM effects WHERE own_id = ANY(%s)", (list(theirs),))
+    }
+    row.notes["theirs_became"] = dict(Counter(states.values()))
+    if wrong := {own for own, state in states.items() if state != "refused"}:
+        row.problems.append(f"对方存有他方内容，却不在人前：{sorted(wrong)[:3]}")

@@ -1,0 +1,39 @@
+"""Row 16: what a gateway may do with a text it was given."""
+
+import json
+
+from tests.faults.catalogue import row
+from tests.faults.rows.answers import EFFECTS
+
+WITHOUT_ANSWER = ("store_then_hang", "store_then_reset", "store_then_close", "store_then_half")
+RECEIPTS = ("no_receipt", "late_receipt", "early_receipt", "double_receipt", "unknown_receipt")
+
+
+@row(16, "短信：收下后无声、晚收、回执早到、两次、没有、陌生编号", least=40, cases=150)
+def odd_gateway(row):
+    row.dispatcher()
+    row.days(2)
+    row.faults(
+        "sms",
+        *(
+            {"match": EFFECTS, "do": {"kind": kind, "seconds": 3}, "probability": 0.04}
+            for kind in WITHOUT_ANSWER
+        ),
+        *({"match": EFFECTS, "do": {"kind": kind, "seconds": 2}, "probability": 0.08} for kind in RECEIPTS),
+        {"match": EFFECTS, "do": {"kind": "late", "seconds": 1.0}, "probability": 0.05},
+    )
+    row.days(33)
+    row.heal()
+    row.held_allowed += sum(row.kinds[f"sms {kind}"] for kind in WITHOUT_ANSWER)
+    row.held_allowed += row.kinds["sms late"]
+    row.measure_drain()
+    row.rest()
+    for kind in (*WITHOUT_ANSWER, *RECEIPTS, "late"):
+        if not row.kinds[f"sms {kind}"]:
+            row.problems.append(f"{kind} 没有命中")
+    withheld = sum(
+        1
+        for line in row.stack.simulators.ledger("sms").with_name("sms.log.jsonl").open(encoding="utf-8")
+        if json.loads(line).get("outcome") == "receipt_withheld"
+    )
+    row.notes["receipts_withheld"] = withheld
