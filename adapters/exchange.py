@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from adapters.problems import Meaning, effect_finding, read_problem, retry_after
 from adapters.signing import Signer
 from adapters.strict_json import NotStrict, read, read_page
-from adapters.transport import KEPT_BYTES, Answer, Transport
+from adapters.transport import KEPT_BYTES, TOO_LARGE, Answer, Transport
 from adapters.values import Page
 from models.domain.errors import NotDone, OutcomeUnknown, Refused, ShenguanError, Throttled, Unreadable
 
@@ -24,6 +24,7 @@ PAGE_LIMIT = 16 * 1024 * 1024
 """Bytes of a page; 500 records of the largest lawful size."""
 CURSOR_LIMIT = 1024
 _ASKS = 3
+_SMALLER = 8
 _SHORTEST_S = 0.1
 
 
@@ -129,7 +130,20 @@ class Exchange:
     async def page(
         self, path: str, cursor: str | None, *, limit: int, query: dict[str, str] | None = None
     ) -> Page:
-        """One page of a feed; see ``ask`` for what it raises."""
+        """One page of a feed; see ``ask`` for what it raises.
+
+        A page too large to be taken is asked for in smaller pieces, down to a single record: a few
+        huge records must not stand between us and all that comes after them.
+        """
+        while True:
+            try:
+                return await self._page(path, cursor, limit, query)
+            except Unreadable as broken:
+                if broken.rule != TOO_LARGE or limit == 1:
+                    raise
+                limit = max(1, limit // _SMALLER)
+
+    async def _page(self, path: str, cursor: str | None, limit: int, query: dict[str, str] | None) -> Page:
         asked = dict(query or {}) | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         answer = await self.ask(path, query=asked, limit=PAGE_LIMIT)
         if answer is None:

@@ -21,6 +21,9 @@ from models.domain.errors import NoConnection, NotDone, OutcomeUnknown, Unreadab
 KEPT_BYTES = 64 * 1024
 """How much of an answer that cannot be taken is kept for quarantine."""
 
+TOO_LARGE = "too-large"
+"""The rule that an answer over the limit breaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -144,7 +147,7 @@ class Transport:
         response = await self._pool.handle_async_request(request)
         headers = {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in response.headers}
         packed = headers.get("content-encoding", "identity").strip().lower() != "identity"
-        most, rule = (KEPT_BYTES, "content-encoding") if packed else (max_bytes, "too-large")
+        most, rule = (KEPT_BYTES, "content-encoding") if packed else (max_bytes, TOO_LARGE)
         body = bytearray()
         try:
             async with aclosing(response.aiter_stream()) as chunks:

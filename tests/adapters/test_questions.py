@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from adapters.exchange import PAGE_LIMIT
 from adapters.platform.client import PlatformClient
 from adapters.transport import KEPT_BYTES
 from models.domain.errors import NotDone, Throttled, Unreadable
@@ -52,6 +53,24 @@ async def test_a_page_and_how_it_is_asked_for(talking):
         "/v1/effects?day=2026-11-23&kind=push&limit=500&cursor=e5",
     ]
     assert all(request.method == "GET" and not request.body for request in server.requests)
+
+
+async def test_a_page_too_large_is_asked_for_in_smaller_pieces(talking):
+    huge = (b" " * (PAGE_LIMIT + 1), {})
+    async with talking(answering(huge, huge, (PAGE, {}))) as (exchange, server):
+        page = await PlatformClient(exchange).changed_cases("c0", limit=200)
+    assert page.next_cursor == "c1"
+    assert [request.target for request in server.requests] == [
+        f"/v1/cases/changes?limit={limit}&cursor=c0" for limit in (200, 25, 3)
+    ]
+
+
+async def test_one_record_too_large_is_unreadable(talking):
+    async with talking(answering((b" " * (PAGE_LIMIT + 1), {}))) as (exchange, server):
+        with pytest.raises(Unreadable) as broken:
+            await PlatformClient(exchange).changed_cases("c0", limit=2)
+    assert broken.value.rule == "too-large"
+    assert len(server.requests) == 2
 
 
 async def test_a_question_is_asked_again_for_a_moment(talking):

@@ -92,13 +92,10 @@ MUTANTS = [
         (
             (
                 "tasks/dispatch.py",
+                "    if await marked.written():\n        verdicts =",
                 (
-                    "    if await marked.written():\n        verdicts = await _call_all(line, mine, lease_ends)\n"
-                    "    else:\n"
-                ),
-                (
-                    "        verdicts = await _call_all(line, mine, lease_ends)\n"
-                    "    if not await marked.written():\n"
+                    "        early = await _call_all(line, mine, lease_ends)\n"
+                    "    if await marked.written():\n        verdicts = early or"
                 ),
             ),
         ),

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from adapters.stack.plan import Plan, Ports
 from adapters.stack.processes import Program
+from adapters.stack.simulators import Clock
 from adapters.stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,11 +51,12 @@ class Row:
         self.drained_s = None
         self.drain_rate = None
         self.reread_s = 0
+        self.window_days = 3
+        """So many days one poll may read together: the clock does not wait for a struck worker's round."""
         self._healed_at = None
         self._rules: dict[str, list[dict]] = {}
-        settings = {**SHORT, **entry.settings}
-        if Path.cwd() != ROOT:
-            settings["PYTHONPATH"] = str(Path.cwd())
+        # Our programs run the tree this row runs on, which may be a mutant's.
+        settings = {**SHORT, **entry.settings, "PYTHONPATH": str(Path.cwd())}
         self.plan = Plan(
             folder=folder,
             project=Path.cwd(),
@@ -114,7 +116,10 @@ class Row:
     def set_clock(self, business: datetime):
         """It is this business time for us and for all others, and it stands."""
         self.now = business
-        self.stack.simulators.set_clock(business, rate=0)
+        running = [system for system in SYSTEMS if self.stack.supervisor.is_alive(f"sim-{system}")]
+        clock = Clock(datetime.now(UTC), business, 0)
+        for system in running:
+            self.stack.simulators._tell_clock(system, clock)
         self.patiently(lambda: self.change(_SET_CLOCK, (business,)))
 
     def days(self, count: int, *, each_s: float = 0.4, every: int = 1) -> int:
@@ -194,6 +199,21 @@ class Row:
             timeout=timeout,
         )
 
+    def down(self, *systems: str):
+        """These systems refuse every connection from now on."""
+        for system in systems:
+            self.stop(f"sim-{system}")
+
+    def up(self, *systems: str):
+        """They are there again, with the time of now and no fault."""
+        simulators = self.stack.simulators
+        for system in systems:
+            self.stack.supervisor.start(simulators._program(system))
+        simulators.wait(self.stack.supervisor)
+        simulators.set_clock(self.now, rate=0)
+        for system in systems:
+            simulators.set_faults(system, self._rules.get(system, []))
+
     # What the simulators do wrong
 
     def faults(self, system: str, *rules: dict):
@@ -211,6 +231,12 @@ class Row:
             self._rules[system] = []
             self.stack.simulators.set_faults(system, [])
         self._healed_at = time.monotonic()
+
+    def note_hits(self):
+        """Count what was struck so far: a system that ends forgets its counts."""
+        for system, rules in self._rules.items():
+            self._note_hits(system)
+            self.stack.simulators.set_faults(system, rules)
 
     def _note_hits(self, system: str):
         if not self._rules.get(system):

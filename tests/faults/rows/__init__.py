@@ -9,6 +9,7 @@ def every_row():
         deaths,
         feeds,
         hosts,
+        outages,
         prefect,
         sleepers,
         texts,

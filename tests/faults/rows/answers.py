@@ -1,6 +1,7 @@
 """Rows 0, 8, 9, 10, 12: what may become of an answer."""
 
 from tests.faults.catalogue import BASELINE, row
+from tests.faults.proxies import TlsDoor
 from tests.faults.row import SYSTEMS
 
 EFFECTS = {"method": "POST", "path_regex": "^/(v1/(pushes|recalls|returns|reports)|sms/norsubmit)$"}
@@ -10,6 +11,7 @@ EVERYWHERE: dict = {}
 
 @row(BASELINE, "没有故障", least=0)
 def no_fault(row):
+    row.window_days = 1
     row.dispatcher()
     row.days(35, each_s=0.3)
     row.heal()
@@ -31,19 +33,48 @@ def struck(row, rules, *, days=30, each_s=0.4):
 
 @row(8, "5xx、429、401、拒绝连接、TLS 错误", least=60)
 def no_service(row):
-    def rules(system):
-        told = [
-            {"kind": "status", "status": 503, "code": "not-processed"},
-            {"kind": "status", "status": 429, "code": "throttled", "retry_after": 1},
-            {"kind": "status", "status": 401, "code": "signature-expired"},
-            {"kind": "status", "status": 502},
-            {"kind": "status", "status": 500},
-        ]
-        # A gateway's bare 5xx proves nothing: for a text it is an unknown outcome.
-        return [{"match": EVERYWHERE, "do": do, "probability": 0.06} for do in told]
-
-    struck(row, rules)
+    door = TlsDoor(row.stack.simulators.ports["credit"], row.folder)
+    by_tls = {"SHENGUAN_CREDIT_URL": f"https://127.0.0.1:{door.port}", "SSL_CERT_FILE": str(door.trusted)}
+    row.dispatcher(env=by_tls)
+    row.days(2)
+    for system in SYSTEMS:
+        row.faults(system, *(rule | {"probability": 0.06} for rule in ANSWERS_OF_NO))
+    for _ in range(row.times(3)):
+        row.days(5)
+        door.wrong = True
+        row.days(2)
+        door.wrong = False
+        row.note_hits()
+        row.down("platform", "sms")
+        row.days(2, each_s=0.8)
+        row.up("platform", "sms")
+        row.days(2)
+    row.heal()
+    row.measure_drain()
+    row.rest()
+    row.kinds["tls"] = door.hit
+    row.kinds["refused"] = row.value(
+        "SELECT count(*) FROM effect_attempts WHERE outcome = 'not_done' AND answer = 'ConnectError'"
+    )
+    row.hit += row.kinds["tls"] + row.kinds["refused"]
+    for kind in ("tls", "refused"):
+        if not row.kinds[kind]:
+            row.problems.append(f"{kind} 没有命中")
+    # A gateway's bare 5xx proves nothing: for a text it is an unknown outcome.
     row.held_allowed += row.kinds["sms status"]
+    door.close()
+
+
+ANSWERS_OF_NO = tuple(
+    {"match": EVERYWHERE, "do": {"kind": "status", **told}}
+    for told in (
+        {"status": 503, "code": "not-processed"},
+        {"status": 429, "code": "throttled", "retry_after": 1},
+        {"status": 401, "code": "signature-expired"},
+        {"status": 502},
+        {"status": 500},
+    )
+)
 
 
 STORED = ("store_then_hang", "store_then_reset", "store_then_close", "store_then_half")

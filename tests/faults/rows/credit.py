@@ -67,14 +67,14 @@ def log_lines(row) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-@row(19, "信用系统先收下，再说重复", least=12, cases=100)
+@row(19, "信用系统先收下，再说重复", least=12, cases=160)
 def accepted_then_duplicate(row):
     row.dispatcher()
     row.days(2)
     row.faults(
         "credit",
-        {"match": REPORTS, "do": {"kind": "store_then_reset"}, "probability": 0.4},
-        {"match": REPORTS, "do": {"kind": "theirs"}, "probability": 0.4},
+        {"match": REPORTS, "do": {"kind": "store_then_reset"}, "probability": 0.45},
+        {"match": REPORTS, "do": {"kind": "theirs"}, "probability": 0.45},
     )
     row.days(33)
     row.heal()

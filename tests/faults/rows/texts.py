@@ -9,7 +9,7 @@ WITHOUT_ANSWER = ("store_then_hang", "store_then_reset", "store_then_close", "st
 RECEIPTS = ("no_receipt", "late_receipt", "early_receipt", "double_receipt", "unknown_receipt")
 
 
-@row(16, "短信：收下后无声、晚收、回执早到、两次、没有、陌生编号", least=40, cases=150)
+@row(16, "短信：收下后无声、晚收、回执早到、两次、没有、陌生编号", least=35, cases=200)
 def odd_gateway(row):
     row.dispatcher()
     row.days(2)
