@@ -195,7 +195,7 @@ def odd_feedback(row):
     row.dispatcher()
     for _ in range(12):
         row.days(4, each_s=0.5)
-        row.hit += sum(forge(row, draw) for _ in range(3))
+        row.hit += sum(forge(row, draw) for _ in range(6))
     row.heal()
     row.measure_drain()
     row.rest()
