@@ -7,6 +7,7 @@ def every_row():
         credit,
         database,
         deaths,
+        evidence,
         feeds,
         hosts,
         outages,
