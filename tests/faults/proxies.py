@@ -121,7 +121,14 @@ class TlsDoor(Door):
         good = _certificate(folder / "door.pem", trust=self.trusted)
         bad = _certificate(folder / "stranger.pem", trust=None)
         self._contexts = {False: good, True: bad}
+        self._open: list = []
         super().__init__()
+
+    def show(self, *, wrong: bool):
+        """From now on this certificate; nobody keeps a connection that was made with the other."""
+        self.wrong = wrong
+        while self._open:
+            _shut(self._open.pop())
 
     def carry(self, client):
         wrong = self.wrong
@@ -132,6 +139,7 @@ class TlsDoor(Door):
                 self.struck()
             return
         with socket.create_connection(("127.0.0.1", self._plain)) as server:
+            self._open.append(server)
             there = threading.Thread(target=_pour, args=(inner, server), daemon=True)
             there.start()
             _pour(server, inner)

@@ -41,9 +41,9 @@ def no_service(row):
         row.faults(system, *(rule | {"probability": 0.06} for rule in ANSWERS_OF_NO))
     for _ in range(row.times(3)):
         row.days(5)
-        door.wrong = True
-        row.days(2)
-        door.wrong = False
+        door.show(wrong=True)
+        row.days(3, each_s=0.8)
+        door.show(wrong=False)
         row.note_hits()
         row.down("platform", "sms")
         row.days(2, each_s=0.8)
