@@ -82,6 +82,18 @@ def credit(simulator, world):
     return start
 
 
+def test_a_claim_to_hold_other_content_stores_nothing(credit, lib):
+    sim = credit()
+    good = report(lib, licence(lib), "CR1")
+    sim.faults({"match": {"path_regex": "^/v1/reports$"}, "do": {"kind": "theirs"}, "times": 1})
+    found = send(sim, lib, good)["CR1"]
+    assert found["code"] == "duplicate"
+    assert found["receipt"] is None
+    assert found["stored_sha256"] != good["content_sha256"]
+    assert sim.stored() == []
+    assert send(sim, lib, good)["CR1"]["code"] == "accepted"
+
+
 def test_each_report_has_its_own_result_and_a_repeat_says_duplicate_with_our_hash(credit, lib):
     sim = credit()
     good = report(lib, licence(lib), "CR1")

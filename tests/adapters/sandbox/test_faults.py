@@ -198,11 +198,54 @@ def test_rules_choose_by_method_path_target_order_and_chance(sim, lib):
     assert 503 not in statuses(3)
 
 
+def test_a_rule_chooses_by_the_connections_first_request_or_a_later_one(sim, lib):
+    down = {"kind": "status", "status": 503, "code": "not-processed"}
+    connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
+
+    def status(number):
+        body = lib.push(case=f"K-{number}")
+        raw = lib.canonical(body)
+        connection.request(
+            "POST", "/v1/pushes", raw, lib.signed("POST", "/v1/pushes", raw, own_id=body["own_id"])
+        )
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    sim.faults({"match": {"connection": "kept"}, "do": down})
+    assert [status(n) for n in range(3)] == [201, 503, 503]
+    connection.close()
+    sim.faults({"match": {"connection": "fresh"}, "do": down})
+    assert [status(n) for n in range(3, 6)] == [503, 201, 201]
+    connection.close()
+
+
+def test_a_page_that_moves_misses_a_record_once_at_most(simulator, world):
+    lines = [{"at": "2026-03-01T00:00:00+08:00", "record": {"case_no": f"M-{n}"}} for n in range(8)]
+    world(world={"seed": 1, "disorder": 0}, feed_cases=lines)
+    sim = simulator("platform")
+    sim.clock("2026-03-02T10:00:00+08:00")
+    sim.faults({"do": {"kind": "shift", "most": 3}, "seed": 5})
+
+    def numbers():
+        status, page = sim.call("GET", "/v1/cases/changes?limit=10")
+        assert status == 200
+        return [item["case_no"] for item in page["items"]]
+
+    everything = {f"M-{n}" for n in range(8)}
+    seen = [numbers() for _ in range(6)]
+    assert any(len(set(page)) < 8 for page in seen)
+    assert any(len(page) > len(set(page)) for page in seen)
+    missed = [number for page in seen for number in everything - set(page)]
+    assert len(missed) == len(set(missed))
+
+
 def test_every_kind_is_tried_here_or_with_the_gateway():
     tried = {
         "status", "before_reset", "before_close", "before_hang",
         "store_then_hang", "store_then_reset", "store_then_close", "store_then_half",
         "drip", "html200", "gbk", "half_json", "nan", "deep", "huge", "gzip_bomb", "many", "late",
         "no_receipt", "late_receipt", "early_receipt", "double_receipt", "unknown_receipt",
+        "shift", "theirs",
     }  # fmt: skip
     assert tried == faults.KINDS
