@@ -51,7 +51,7 @@ class Row:
         self.drained_s = None
         self.drain_rate = None
         self.reread_s = 0
-        self.window_days = 3
+        self.window_days = 8
         """So many days one poll may read together: the clock does not wait for a struck worker's round."""
         self._healed_at = None
         self._rules: dict[str, list[dict]] = {}
@@ -148,7 +148,7 @@ class Row:
         ):
             time.sleep(0.1)
 
-    def rest(self, *, every: int = 3, each_s: float = 0.25, patience_s: float = 60):
+    def rest(self, *, every: int = 2, each_s: float = 0.4, patience_s: float = 60):
         """Live to the end of the world, and be quiet there."""
         while self.days(every, every=every, each_s=each_s):
             pass

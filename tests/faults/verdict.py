@@ -34,6 +34,7 @@ def conclude(row) -> dict:
         row.problems.append(f"短信暂挂 {held['sms']}，至多 {row.held_allowed}")
     if verdict["refusals_unproven"]:
         row.problems.append(f"对方未拒绝而记为被拒：{verdict['refusals_unproven']}")
+    row.notes["owed"] = verdict["owed"]
     if verdict["settled"] < verdict["can_settle"]:
         row.notes["unsettled"] = verdict["unsettled"][:5]
     if verdict["settled"] < 0.95 * verdict["can_settle"]:

@@ -13,10 +13,10 @@ EVERYWHERE: dict = {}
 def no_fault(row):
     row.window_days = 1
     row.dispatcher()
-    row.days(35, each_s=0.3)
+    row.days(35)
     row.heal()
     row.measure_drain()
-    row.rest()
+    row.rest(every=1)
 
 
 def struck(row, rules, *, days=30, each_s=0.4):
