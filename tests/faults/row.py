@@ -156,12 +156,14 @@ class Row:
 
     # Programs
 
-    def dispatcher(self, name="dispatcher", *, wrap=(), env=None, tree=None) -> psutil.Process:
-        """A real `shenguan dispatch`, below ``wrap`` (strace, faketime) if given."""
+    def dispatcher(self, name="dispatcher", *, wrap=(), env=None) -> psutil.Process:
+        """A real `shenguan dispatch` that is at work, below ``wrap`` (faketime) if given."""
         program = Path(sys.executable).with_name("shenguan")
-        argv = [*wrap, str(program), "dispatch", "--rest-s", "0.05"]
-        self.start(name, argv, env=env)
-        return self.process(name)
+        before = self.patiently(lambda: self.value(_SESSIONS))
+        self.start(name, [*wrap, str(program), "dispatch", "--rest-s", "0.05"], env=env)
+        process = self.process(name)
+        self.until(lambda: self.patiently(lambda: self.value(_SESSIONS)) > before, 60, f"{name} works")
+        return process
 
     def start(self, name: str, argv, *, env=None):
         """A program of this row's own; ends with it."""
@@ -344,6 +346,7 @@ class _WorldStack(Stack):
             self._row.entry.world(self.simulators.world, self._row)
 
 
+_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shenguan%'"
 _SET_CLOCK = (
     "INSERT INTO business_clock (id, anchor_machine, anchor_business, rate)"
     " VALUES (1, clock_timestamp(), %s, 0) ON CONFLICT (id) DO UPDATE SET"

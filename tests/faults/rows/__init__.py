@@ -12,6 +12,7 @@ def every_row():
         hosts,
         outages,
         prefect,
+        restore,
         sleepers,
         texts,
     )

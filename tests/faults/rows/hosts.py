@@ -66,10 +66,7 @@ def keys_changed(row):
     keys.write_bytes(strange.read_bytes())
     keys.chmod(0o600)
     row.days(3, each_s=0)
-    row.dispatcher("stranger")
-    time.sleep(5)
-    row.stop("stranger")
-    row.hit += 1
+    row.hit += does_not_start(row, "of another ledger")
     held = row.value("SELECT count(*) FROM effects WHERE state = 'held' AND reason = 'seal_broken'")
     if held or row.value("SELECT count(*) FROM quarantine WHERE rule = 'seal_broken'"):
         row.problems.append("密钥不对时，有内容被当作损坏")
