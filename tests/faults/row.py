@@ -346,7 +346,7 @@ class _WorldStack(Stack):
             self._row.entry.world(self.simulators.world, self._row)
 
 
-_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shenguan%'"
+_SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^shenguan'"
 _SET_CLOCK = (
     "INSERT INTO business_clock (id, anchor_machine, anchor_business, rate)"
     " VALUES (1, clock_timestamp(), %s, 0) ON CONFLICT (id) DO UPDATE SET"
