@@ -26,6 +26,7 @@ from models.domain.workdays import Calendar
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer
 from models.ledger.connection import Ledger
+from models.ledger.key_check import assert_ours
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
 from tasks.beside import Beside
@@ -71,11 +72,13 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
         configure_logging(level=settings.log_level, form=settings.log_format)
     city = load_city(settings.city, settings.city_root)
     calendar = Calendar(*load_working_days(city.folder / "calendar.toml"))
-    sealing = Sealing(Keyring.load(settings.seal_keys_file))
+    keyring = Keyring.load(settings.seal_keys_file)
+    sealing = Sealing(keyring)
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(
             Ledger.open(settings.database_url.get_secret_value(), max_size=settings.pool_size)
         )
+        await assert_ours(ledger, keyring, settings.seal_keys_file)
         platform = await stack.enter_async_context(_exchange(settings, settings.platform, "platform"))
         credit = await stack.enter_async_context(_exchange(settings, settings.credit, "credit"))
         guard = SenderGuard(

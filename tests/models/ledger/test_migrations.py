@@ -45,6 +45,7 @@ def test_a_missing_role_is_named_and_nothing_is_changed(cluster, empty_database,
 
 
 ONLY_ADDED_TO = {
+    "key_marks",
     "evidence_leaves",
     "evidence_positions",
     "evidence_seals",
