@@ -51,7 +51,7 @@ class Row:
         self.drained_s = None
         self.drain_rate = None
         self.reread_s = 0
-        self.window_days = 8
+        self.window_days = 8 if size >= 1 else 14
         """So many days one poll may read together: the clock does not wait for a struck worker's round."""
         self._healed_at = None
         self._rules: dict[str, list[dict]] = {}
@@ -148,8 +148,9 @@ class Row:
         ):
             time.sleep(0.1)
 
-    def rest(self, *, every: int = 2, each_s: float = 0.4, patience_s: float = 60):
-        """Live to the end of the world, and be quiet there."""
+    def rest(self, *, every: int | None = None, each_s: float = 0.4, patience_s: float = 90):
+        """Live to the end of the world, some working days at a step, and be quiet there."""
+        every = every or (2 if self.size >= 1 else 5)
         while self.days(every, every=every, each_s=each_s):
             pass
         self.wait_quiet(patience_s)

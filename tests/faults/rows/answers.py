@@ -80,7 +80,7 @@ ANSWERS_OF_NO = tuple(
 STORED = ("store_then_hang", "store_then_reset", "store_then_close", "store_then_half")
 
 
-@row(9, "已办成而没有答复", least=60, cases=60)
+@row(9, "已办成而没有答复", least=45, cases=60)
 def answer_lost(row):
     def rules(system):
         share = 0.05 if system == "sms" else 0.12
