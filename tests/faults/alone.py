@@ -22,6 +22,6 @@ def run_alone(entry, given) -> int:
         row.stop_ours()
         result = conclude(row)
     given.out.joinpath("result.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
-    for problem in row.problems:
+    for problem in result["problems"]:
         sys.stderr.write(problem + "\n")
-    return 1 if row.problems else 0
+    return 1 if result["problems"] else 0

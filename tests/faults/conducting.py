@@ -98,7 +98,8 @@ def run_mutant(mutant, *, seed, given, out: Path) -> dict:
     small = argparse.Namespace(**{**vars(given), "size": mutant.size * given.size, "long": False})
     result = run_row(mutant.row, seed=seed, given=small, folder=out / "mutant", tree=tree)
     counted = {name: result.get(name) for name in ("lost", "doubled", "unexpected", "silent", "held")}
-    caught = bool(result["problems"]) and not result.get("broken")
+    # A row in which little struck, or that came to no end, says nothing of the mutant.
+    caught = bool(result.get("found")) and not result.get("broken")
     shutil.rmtree(tree, ignore_errors=True)
     return {
         "name": mutant.name,

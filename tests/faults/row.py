@@ -47,6 +47,8 @@ class Row:
         self.kinds: Counter[str] = Counter()
         self.matches: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.misses: list[str] = []
+        """What did not strike as it should: such a row fails, and proves nothing of a mutant."""
         self.notes: dict = {}
         self.drained_s = None
         self.drain_rate = None

@@ -42,7 +42,7 @@ def conclude(row) -> dict:
     if not verdict["owed"]["pushes"]:
         row.problems.append("没有任何应推送事项，核对无意义")
     if row.hit < row.least:
-        row.problems.append(f"命中 {row.hit} 次，至少应为 {row.least}")
+        row.misses.append(f"命中 {row.hit} 次，至少应为 {row.least}")
     return {
         "row": row.entry.number,
         "title": row.entry.title,
@@ -58,7 +58,8 @@ def conclude(row) -> dict:
         "kinds": dict(sorted(row.kinds.items())),
         "settled": [verdict["settled"], verdict["can_settle"]],
         "notes": row.notes,
-        "problems": row.problems,
+        "problems": [*row.misses, *row.problems],
+        "found": row.problems,
     }
 
 

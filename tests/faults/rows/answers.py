@@ -59,7 +59,7 @@ def no_service(row):
     row.hit += row.kinds["tls"] + row.kinds["refused"]
     for kind in ("tls", "refused"):
         if not row.kinds[kind]:
-            row.problems.append(f"{kind} 没有命中")
+            row.misses.append(f"{kind} 没有命中")
     # A gateway's bare 5xx proves nothing: for a text it is an unknown outcome.
     row.held_allowed += row.kinds["sms status"]
     door.close()
@@ -102,7 +102,7 @@ def answer_lost(row):
 def _both_connections(row):
     for connection in ("fresh", "kept"):
         if not row.matches[connection]:
-            row.problems.append(f"没有命中{'新建' if connection == 'fresh' else '保持'}的连接")
+            row.misses.append(f"没有命中{'新建' if connection == 'fresh' else '保持'}的连接")
 
 
 @row(10, "每秒一字节，或永不结束", least=20)

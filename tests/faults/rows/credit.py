@@ -75,7 +75,7 @@ def refused(row):
         row.problems.append("更正后的版本没有以下一版本报送成功")
     lacking = [rule for rule in RULES if not row.kinds[rule]]
     if lacking:
-        row.problems.append(f"没有命中的拒收规则：{lacking}")
+        row.misses.append(f"没有命中的拒收规则：{lacking}")
 
 
 def log_lines(row) -> list[str]:
@@ -101,7 +101,7 @@ def accepted_then_duplicate(row):
     ours = {line["own_id"] for line in log if line.get("outcome") == "repeat"}
     row.kinds |= {"theirs": len(theirs), "ours": len(ours)}
     if not (theirs and ours):
-        row.problems.append(f"两种重复都应出现：我方内容 {len(ours)}，他方内容 {len(theirs)}")
+        row.misses.append(f"两种重复都应出现：我方内容 {len(ours)}，他方内容 {len(theirs)}")
     states = {
         each["own_id"]: each["state"]
         for each in row.rows("SELECT own_id, state FROM effects WHERE own_id = ANY(%s)", (list(theirs),))

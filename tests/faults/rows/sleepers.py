@@ -21,7 +21,7 @@ ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "
     "两个工作进程争抢，一个睡过了领取时限",
     least=25,
     cases=100,
-    patience_s=420,
+    patience_s=900,
     settings={"SHENGUAN_CALL_DEADLINE_S": "1", "SHENGUAN_LEASE_S": str(LEASE_S)},
 )
 def slept_past_lease(row):

@@ -30,7 +30,7 @@ def odd_gateway(row):
     row.rest()
     for kind in (*WITHOUT_ANSWER, *RECEIPTS, "late"):
         if not row.kinds[f"sms {kind}"]:
-            row.problems.append(f"{kind} 没有命中")
+            row.misses.append(f"{kind} 没有命中")
     withheld = sum(
         1
         for line in row.stack.simulators.ledger("sms").with_name("sms.log.jsonl").open(encoding="utf-8")
