@@ -17,6 +17,7 @@ from config.settings import Settings, Signed
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
 from models.domain.reasons import answer_name
 from tasks.diagnosis import Finding, attention, bad, fine
+from tasks.doctor_house import look_at_house
 
 _PATIENCE_S = 8.0
 _NOBODY = "PSDOCTORASKSAFTERNOTHING"
@@ -88,6 +89,7 @@ async def _prefect(settings: Settings, project: Path, wanted: str) -> list[Findi
     try:
         async with PrefectHealth(settings.prefect_api_url, auth=auth) as prefect:
             version, deployed = await prefect.version(), await prefect.deployed()
+            house = await look_at_house(settings)
     except PrefectSaidNo as said:
         todo = "核对 PREFECT_API_AUTH_STRING" if said.status in {401, 403} else "查看 Prefect 服务日志"
         return [bad("Prefect", f"应答 {said.status}", todo)]
@@ -97,7 +99,7 @@ async def _prefect(settings: Settings, project: Path, wanted: str) -> list[Findi
     found = [fine("Prefect", f"版本 {version}")]
     if version != wanted:
         found = [bad("Prefect", f"服务版本 {version}", f"应为 {wanted}")]
-    return [*found, *_deployments(deployed, project)]
+    return [*found, *_deployments(deployed, project), *house]
 
 
 def _deployments(deployed: tuple[Deployed, ...], project: Path) -> list[Finding]:

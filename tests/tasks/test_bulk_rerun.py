@@ -179,3 +179,16 @@ async def test_ten_thousand_are_worked_through_in_bounded_memory(world, refused)
     told = "SELECT count(*) AS n, count(DISTINCT entity_id) AS d FROM history WHERE event = 'asked_again'"
     assert await world.rows(told) == [{"n": 10_000, "d": 10_000}]
     assert peak < 30_000_000
+
+
+async def test_behind_an_open_breaker_nothing_is_called_and_it_is_said(world, refused):
+    await world.change(
+        "INSERT INTO breakers (system, target, state, failures, opened_at, probes, probe_at, row_version)"
+        " VALUES ('platform', '', 'open', 9, now(), 1, now() + interval '1 hour', 1)"
+        " ON CONFLICT (system, target) DO UPDATE SET state = 'open', opened_at = now(), probe_until = NULL,"
+        " probe_at = now() + interval '1 hour'"
+    )
+    done = await rerun_failed(world.services, wanted(), actor="王五")
+    assert (done.asked, done.waiting) == (refused, refused)
+    assert [why for why, _ in done.why_waiting] == ["对方中断（政务服务平台），恢复后自动发出"]
+    assert world.stored("platform") == []

@@ -1,0 +1,17 @@
+"""Prefect's own house: what hangs is ended, what nobody will read goes."""
+
+from prefect import State, flow
+from prefect.states import Completed
+
+from tasks.composition import current, open_services
+from tasks.housekeeping import keep_house
+
+
+@flow(name="运行维护", flow_run_name="运行维护", persist_result=False)
+async def housekeeping() -> State[None]:
+    """Close runs that hang, cancel those that never began, delete timed runs that are a week old."""
+    async with open_services():
+        kept = await keep_house(current().settings)
+    said = f"关闭无进程的运行 {kept.closed} 条，取消未开始的 {kept.cancelled} 条"
+    said += f"，清理旧的定时运行 {kept.deleted} 条"
+    return Completed(name="已维护", message=said)
