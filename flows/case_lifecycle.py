@@ -1,15 +1,18 @@
 """One case: every step that is due, safe to repeat. The UI's own Retry runs this."""
 
+from typing import Annotated
+
 from prefect import flow
 from pydantic import Field
 
 from tasks import prefect_tasks as steps
 from tasks.cases import find_case
 from tasks.composition import current, open_services
+from tasks.form_fields import asked
 
 
 @flow(name="办件全周期", persist_result=False)
-async def case_lifecycle(case_no: str = Field(title="办件编号", max_length=64)) -> None:
+async def case_lifecycle(case_no: Annotated[str, Field(max_length=64)] = asked("办件编号")) -> None:
     """Try again what was refused of this case, carry out what is due, close what can be closed."""
     async with open_services():
         case_id = await find_case(current().ledger, case_no)

@@ -1,19 +1,26 @@
 """A held text goes once more, by two people: the same flow asks and confirms."""
 
+from typing import Annotated
+
 from prefect import State, flow
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from models.domain.errors import ShenguanError
 from tasks.composition import current, open_services
+from tasks.form_fields import asked
 from tasks.releasing import release_text
 
 
 @flow(name="放行暂挂短信", flow_run_name="放行短信 {own_id}", persist_result=False)
 async def release_held(
-    own_id: str = Field(title="动作编号", description="暂挂短信的编号，见“暂挂与被拒”看板", max_length=32),
-    operator: str = Field(title="经办人账户", description="须与申请人不是同一人", max_length=40),
-    code: str = Field(title="一次性口令", description="验证器上此刻的 6 位数字，只能用一次", max_length=12),
+    own_id: Annotated[str, Field(max_length=32)] = asked(
+        "动作编号", under="暂挂短信的编号，见看板“暂挂与被拒”"
+    ),
+    operator: Annotated[str, Field(max_length=40)] = asked("经办人账户", under="须与申请人不是同一人"),
+    code: Annotated[str, Field(max_length=12)] = asked(
+        "一次性口令", under="验证器上此刻的 6 位数字，只能用一次"
+    ),
 ) -> State[None]:
     """Ask for the release of a held text, or confirm what another asked for."""
     try:

@@ -9,30 +9,25 @@ from pydantic import Field
 from models.domain.errors import ShenguanError
 from tasks.bulk_rerun import look
 from tasks.composition import current, open_services
+from tasks.form_fields import asked
 from tasks.prefect_rerun import show_found, signed_rerun
-from tasks.rerun_form import ALL, LIMIT, ChannelChoice, ReasonChoice, StageChoice, wanted
-
-_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
+from tasks.rerun_form import ALL, LIMIT, ChannelChoice, Day, ReasonChoice, StageChoice, wanted
 
 
 @flow(name="批量重试", flow_run_name="批量重试", persist_result=False)
 async def rerun_failed(
-    channel: Annotated[ChannelChoice, Field(title="渠道", description="推送、回传等；短信从不在内")] = ALL,
-    department: Annotated[
-        str, Field(title="部门", description="部门全称或统一社会信用代码；留空为全部", max_length=60)
-    ] = "",
-    stage: Annotated[StageChoice, Field(title="环节")] = ALL,
-    reason: Annotated[ReasonChoice, Field(title="原因", description="被拒或暂挂的原因")] = ALL,
-    since: Annotated[
-        str, Field(title="起始日期", description="如 2026-03-01；留空为不限", pattern=_DAY)
-    ] = "",
-    until: Annotated[str, Field(title="截止日期", description="含当日；留空为不限", pattern=_DAY)] = "",
-    limit: Annotated[int, Field(title="最多件数", description="最早的先办", ge=1, le=LIMIT)] = 500,
-    dry_run: Annotated[bool, Field(title="仅试算", description="勾选时只列出将要重试的，不做任何事")] = True,
-    operator: Annotated[str, Field(title="经办人账户", description="真正执行时必填", max_length=40)] = "",
-    code: Annotated[
-        str, Field(title="一次性口令", description="真正执行时必填：验证器上此刻的 6 位数字", max_length=12)
-    ] = "",
+    channel: ChannelChoice = asked("渠道", ALL, under="推送、回传等；短信从不在内"),
+    department: Annotated[str, Field(max_length=60)] = asked("部门", "", under="部门全称或代码；留空为全部"),
+    stage: StageChoice = asked("环节", ALL),
+    reason: ReasonChoice = asked("原因", ALL, under="被拒或暂挂的原因"),
+    since: Day = asked("起始日期", "", under="如 2026-03-01；留空为不限"),
+    until: Day = asked("截止日期", "", under="含当日；留空为不限"),
+    limit: Annotated[int, Field(ge=1, le=LIMIT)] = asked("最多件数", 500, under="最早的先办"),
+    dry_run: bool = asked("仅试算", default=True, under="打开时只列出将要重试的，不做任何事"),
+    operator: Annotated[str, Field(max_length=40)] = asked("经办人账户", "", under="真正执行时必填"),
+    code: Annotated[str, Field(max_length=12)] = asked(
+        "一次性口令", "", under="真正执行时必填：验证器上此刻的 6 位数字"
+    ),
 ) -> State[None]:
     """List what a filter chooses, or ask for it again in batches, under the operator's name."""
     try:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from models.domain.errors import ShenguanError
 from models.domain.messages import CHANNELS, EFFECT_KINDS
@@ -26,6 +28,7 @@ ReasonChoice = Literal[
     "多次未成，待人工处理",
     "密封内容无法打开，可能被改动",
 ]
+Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 LIMIT = 10_000
 
 
