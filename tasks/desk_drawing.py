@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 760
+_SHORT_LABEL = 6
 GREEN, AMBER, RED, BLUE, GREY = "#1a7f4e", "#b26a00", "#c0282d", "#2563a8", "#8a94a3"
 INK, SOFT, GROUND, LINE = "#1c2733", "#5b6876", "#fbfcfe", "#e3e8ef"
 _FONT = "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','Noto Sans SC',sans-serif"
@@ -35,15 +36,15 @@ class Bar:
 def card(title: str, under: str, tiles: Sequence[Tile], *, colour: str) -> str:
     """The light, the one line, and the numbers below it."""
     rows = -(-len(tiles) // 5)
-    height = 84 + 78 * rows
+    height = 100 + 78 * rows
     parts = [
         f'<rect x="0" y="0" width="8" height="{height}" rx="4" fill="{colour}"/>',
         f'<circle cx="44" cy="40" r="16" fill="{colour}"/>',
-        _text(74, 40, title, size=26, weight=700, middle=True),
-        _text(74, 66, under, size=13, colour=SOFT),
+        _text(74, 38, title, size=26, weight=700, middle=True),
+        _text(74, 76, under, size=13, colour=SOFT),
     ]
     for at, tile in enumerate(tiles):
-        x, y = 24 + (at % 5) * 146, 88 + (at // 5) * 78
+        x, y = 24 + (at % 5) * 146, 98 + (at // 5) * 78
         parts += [
             f'<rect x="{x}" y="{y}" width="136" height="66" rx="8" fill="#fff" stroke="{LINE}"/>',
             _text(x + 12, y + 34, tile.value, size=24, weight=700, colour=tile.colour),
@@ -65,11 +66,12 @@ def bars(title: str, rows: Sequence[Bar], *, legend: Sequence[tuple[str, str]] =
     if not rows:
         parts.append(_text(24, 74, "今日还没有", size=14, colour=SOFT))
     most = max((sum(value for value, _ in row.parts) for row in rows), default=0) or 1
+    widest = 420 if max((len(row.said) for row in rows), default=0) <= _SHORT_LABEL else 300
     for at, row in enumerate(rows):
         top, left = 52 + 30 * at, 216.0
         parts.append(_text(206, top + 15, _short(row.name, 13), size=14, anchor="end"))
         for value, colour in row.parts:
-            width = 420 * value / most
+            width = widest * value / most
             if value:
                 shape = f'x="{left:.1f}" y="{top}" width="{max(width, 2):.1f}" height="20" rx="3"'
                 parts.append(f'<rect {shape} fill="{colour}"/>')

@@ -1,14 +1,14 @@
 """What the desk shows, read at one moment: how things stand, and today by stage, hour and department."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
 from models.domain.messages import SYSTEMS
 from models.domain.workdays import Calendar, business_day, start_of_day
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, desk
+from models.ledger.queries import clock, desk, reconciling
 from tasks.standing import read_status
 from tasks.status_told import Status
 
@@ -45,6 +45,17 @@ class Dead:
     answer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The last day of one system that was reconciled: of ``ours`` they have ``agreed``."""
+
+    system: str
+    day: date
+    ours: int
+    agreed: int
+    unexplained: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Everything the pages are drawn from. No person is in it."""
@@ -56,6 +67,7 @@ class Desk:
     departments: tuple[Department, ...]
     texts: dict[str, int]
     dead: tuple[Dead, ...]
+    reconciled: tuple[Reconciled, ...]
 
     @property
     def silent_s(self) -> float:
@@ -97,6 +109,10 @@ async def read_desk(ledger: Ledger, calendar: Calendar) -> Desk:
             by_hour=await desk.by_hour(conn, since),
             departments=tuple(Department(**row) for row in await desk.by_department(conn, since)),
             texts=await desk.texts(conn, since),
+            reconciled=tuple(
+                Reconciled(**(row | {"system": SYSTEMS.get(row["system"], row["system"])}))
+                for row in await reconciling.last_days(conn)
+            ),
             dead=tuple(_dead(row) for row in await desk.open_breakers(conn)),
         )
 

@@ -49,8 +49,8 @@ def overview(desk: Desk) -> str:
         Tile("待发", str(sum(_waiting(desk).values()))),
         Tile("被拒 / 暂挂", f"{status.refused} / {status.held}", _of(status.refused + status.held, AMBER)),
         Tile("逾期", str(status.overdue_total), _of(status.overdue_total, RED)),
-        Tile("事件单", str(len(status.incidents)), _of(len(status.incidents), AMBER)),
-        Tile("隔离记录", str(_quarantined(desk)), _of(_quarantined(desk), AMBER)),
+        Tile("事件单 / 隔离", f"{len(status.incidents)} / {_quarantined(desk)}", _of(_open(desk), AMBER)),
+        Tile("对账完整率", _complete(desk), _of(_unexplained(desk), RED)),
         Tile("未阅联动单", str(desk.unread)),
         Tile("短信送达", _delivered(desk), _of(desk.texts["stopped"], AMBER)),
         Tile("界面滞后", f"{status.mirror_lag_s:.0f} 秒", _of(status.mirror_lag_s > _SLOW_MIRROR_S, AMBER)),
@@ -143,6 +143,7 @@ def matters(desk: Desk) -> str:
             "没有。",
         )
     )
+    parts += ["## 最近一次对账", _reconciled(desk)]
     groups = (
         ("事件单", status.incidents),
         ("隔离记录", status.quarantine),
@@ -204,6 +205,8 @@ def _first_look(desk: Desk) -> list[str]:
         f"- **事件单** {each.kind} {each.key}：{each.message}（{each.count} 条）"
         for each in status.incidents[:5]
     ]
+    if unexplained := _unexplained(desk):
+        lines.append(f"- **对账** {unexplained} 条差异未解释，见“事件与逾期”")
     return ["\n".join(lines)] if lines else []
 
 
@@ -217,6 +220,29 @@ def _waiting(desk: Desk) -> dict[str, int]:
 
 def _quarantined(desk: Desk) -> int:
     return sum(each.count for each in desk.status.quarantine)
+
+
+def _open(desk: Desk) -> int:
+    return len(desk.status.incidents) + _quarantined(desk)
+
+
+def _unexplained(desk: Desk) -> int:
+    return sum(each.unexplained for each in desk.reconciled)
+
+
+def _complete(desk: Desk) -> str:
+    ours = sum(each.ours for each in desk.reconciled)
+    agreed = sum(each.agreed for each in desk.reconciled)
+    # cut, not rounded: nearly all is not all
+    return f"{int(1000 * agreed / ours) / 10:g}%" if ours else "—"
+
+
+def _reconciled(desk: Desk) -> str:
+    rows = [
+        (each.system, str(each.day), str(each.ours), str(each.agreed), str(each.unexplained))
+        for each in desk.reconciled
+    ]
+    return _table(("系统", "业务日", "我方", "对方一致", "未解释"), rows, "还没有对过账。")
 
 
 def _delivered(desk: Desk) -> str:

@@ -98,3 +98,18 @@ def test_pictures_are_well_formed_and_ask_nobody(svg):
     assert "<b>" not in svg
     assert re.findall(r"(?:href|src|url)\s*[=(]", svg) == []
     assert float(root.attrib["width"]) <= 800
+
+
+async def test_the_last_reconciliation_is_shown_and_nearly_all_is_not_all(world):
+    desk = await facts(world)
+    assert "还没有对过账" in drawn(pages(desk)[3])
+    await world.change(
+        "INSERT INTO reconciled_days (system, day, kind, department, stage, ours, theirs, agreed, adopted,"
+        " sent_again, unexplained) VALUES"
+        " ('platform', '2026-03-09', 'push', '', '', 2000, 1999, 1999, 0, 0, 1),"
+        " ('platform', '2026-03-08', 'push', '', '', 5, 0, 0, 0, 0, 5)"
+    )
+    by_key = {page.key: drawn(page) for page in pages(await facts(world))}
+    assert "99.9%" in by_key["desk-1-overview"]
+    assert "1 条差异未解释" in by_key["desk-1-overview"]
+    assert "| 政务服务平台 | 2026-03-09 | 2000 | 1999 | 1 |" in by_key["desk-4-matters"]

@@ -1,4 +1,4 @@
-"""One stack for the whole session, with one push refused, a real browser, and a folder for what it saw.
+"""One stack for the whole session, with two pushes refused, a real browser, and a folder for what it saw.
 
 Tests of the desk's pages use the same two fixtures: ``standing`` (the stack) and ``page`` (a browser
 that is logged in); what they share beyond that is in ``tests/ui/seen.py``.
@@ -26,7 +26,7 @@ from flows.cli_up import _prepare
 folder, project = Path(sys.argv[1]), Path(sys.argv[2])
 plan = Plan(folder=folder, project=project, ports=Ports.free(), seed=3, cases=15, schedules=False,
             given={"SHENGUAN_BREAKER_FAILURES": "2"})
-refuse = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "times": 1,
+refuse = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "times": 2,
           "do": {"kind": "status", "status": 422, "code": "rule-broken"}}
 with Stack(plan) as stack:
     look = asyncio.run(_prepare(stack, Console(stderr=True)))
@@ -34,6 +34,8 @@ with Stack(plan) as stack:
     stack.wait_deployed()
     print(json.dumps({"ui": stack.server.ui_url, "login": stack.server.auth,
                       "ledger": stack.settings.database_url.get_secret_value(),
+                      "folder": str(folder.resolve()),
+                      "prefect": stack.cluster.url("superuser", "prefect"),
                       "platform": str(stack.simulators.ledger("platform"))}), flush=True)
     for line in sys.stdin:
         stack.simulators.set_faults("platform", json.loads(line))
@@ -44,6 +46,8 @@ with Stack(plan) as stack:
 @pytest.fixture(scope="session")
 def standing(tmp_path_factory):
     """The stack: ``ui``, ``login``, ``ledger`` (an address), ``platform`` (its simulator's file).
+
+    ``folder`` is all of it; ``prefect`` the address of Prefect's database.
 
     ``fail(rules)`` lets the platform fail by these rules from now on.
     """
