@@ -86,6 +86,11 @@ class Transport:
     ) -> None:
         await self.aclose()
 
+    @property
+    def host(self) -> str:
+        """The value of the ``host`` header."""
+        return self._shown.decode("ascii")
+
     async def aclose(self) -> None:
         """All connections closed."""
         await self._pool.aclose()

@@ -180,6 +180,7 @@ class SmsReceipt:
 class InboundReceipt:
     """A state report: what became of one text to one mobile.
 
+    ``reference`` is ours, where the gateway gives it back.
     Times are the gateway's own digits (``yyyyMMddHHmmss``), empty when it gave none.
     """
 
@@ -189,6 +190,8 @@ class InboundReceipt:
     error_code: str
     submitted: str
     received: str
+    gateway: str = "yunmas"
+    reference: str = ""
 
     @property
     def delivered(self) -> bool:

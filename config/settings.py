@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.call_limits import checked_limits
 from config.settings_checks import (
+    ACCOUNT_OF,
+    account_word,
     base_url,
     city_folder,
     database_url,
@@ -26,6 +28,7 @@ from config.settings_checks import (
 
 PREFIX = "SHENGUAN_"
 Signing = Literal["rfc9421-sha256", "rfc9421-sm3", "national"]
+GatewayKind = Literal["yunmas", "aliyun"]
 SealAlgorithm = Literal["aes-256-gcm", "sm4-gcm"]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
 BaseUrl = Annotated[str, AfterValidator(base_url)]
@@ -57,19 +60,28 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The SMS gateway, with the words of 云MAS for its credentials."""
+    """One SMS gateway; the words of its kind's account, the others empty."""
 
-    kind: Literal["yunmas"]
+    kind: GatewayKind
     url: str
     ec_name: str
     ap_id: str
     secret_key: SecretStr
     sign: str
     add_serial: str
+    key_id: str
+    key_secret: SecretStr
+    sign_name: str
+    template: str
 
 
 def _said(zh: str, en: str, default: Any = ..., **more: Any) -> Any:
     return Field(default, title=zh, description=en, **more)
+
+
+def _for_kind(zh: str, en: str, default: Any = "") -> Any:
+    """Needed where the gateway is of its kind."""
+    return _said(zh, en, default, validate_default=True)
 
 
 class Settings(BaseSettings):
@@ -121,13 +133,30 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=200,
     )
-    sms_kind: Literal["yunmas"] = _said("短信网关种类", "Kind of SMS gateway.", "yunmas")
+    sms_kind: GatewayKind = _said("短信网关种类", "Kind of SMS gateway.", "yunmas")
     sms_url: BaseUrl = _said("短信网关地址", "Base address of the SMS gateway.")
-    sms_ec_name: str = _said("短信网关集团名称", "云MAS ecName.", min_length=1)
-    sms_ap_id: str = _said("短信网关接口账号", "云MAS apId.", min_length=1)
-    sms_secret_key: SecretStr = _said("短信网关接口密码", "云MAS secretKey.", min_length=1)
-    sms_sign: str = _said("短信签名编码", "云MAS sign: the code of the signature.", min_length=1)
+    sms_ec_name: str = _for_kind("短信网关集团名称", "云MAS ecName.")
+    sms_ap_id: str = _for_kind("短信网关接口账号", "云MAS apId.")
+    sms_secret_key: SecretStr | None = _for_kind("短信网关接口密码", "云MAS secretKey.", None)
+    sms_sign: str = _for_kind("短信签名编码", "云MAS sign: the code of the signature.")
     sms_add_serial: str = _said("短信扩展码", "云MAS addSerial.", "", max_length=20)
+    sms_key_id: str = _for_kind("短信网关密钥编号，阿里云形态", "Access key id.")
+    sms_key_secret: SecretStr | None = _for_kind("短信网关密钥，阿里云形态", "Access key secret.", None)
+    sms_sign_name: str = _for_kind("短信签名，阿里云形态", "Name of the signature.")
+    sms_template: str = _for_kind("短信模板编号，阿里云形态", "Template whose one variable is content.")
+    sms2_kind: GatewayKind | None = _said(
+        "备用短信网关种类（不设则无备用）", "Kind of the second gateway; unset where there is none.", None
+    )
+    sms2_url: BaseUrl | None = _for_kind("备用短信网关地址", "Base address of the second gateway.", None)
+    sms2_ec_name: str = _for_kind("备用网关集团名称", "云MAS ecName.")
+    sms2_ap_id: str = _for_kind("备用网关接口账号", "云MAS apId.")
+    sms2_secret_key: SecretStr | None = _for_kind("备用网关接口密码", "云MAS secretKey.", None)
+    sms2_sign: str = _for_kind("备用网关签名编码", "云MAS sign.")
+    sms2_add_serial: str = _said("备用网关扩展码", "云MAS addSerial.", "", max_length=20)
+    sms2_key_id: str = _for_kind("备用网关密钥编号，阿里云形态", "Access key id.")
+    sms2_key_secret: SecretStr | None = _for_kind("备用网关密钥，阿里云形态", "Access key secret.", None)
+    sms2_sign_name: str = _for_kind("备用网关签名，阿里云形态", "Name of the signature.")
+    sms2_template: str = _for_kind("备用网关模板编号，阿里云形态", "Template whose one variable is content.")
     sms_digest_minutes: Positive = _said("短信汇总窗口（业务分钟）", "Window of a digest, business time.", 30)
     sms_daily_cap: Positive = _said("每名联络员每日短信上限", "Most texts to a liaison on one day.", 20)
     sms_unknown_hold_minutes: Positive = _said(
@@ -219,6 +248,18 @@ class Settings(BaseSettings):
     def _city_is_there(cls, city: str, info: ValidationInfo) -> str:
         return city_folder(city, info.data.get("city_root"))
 
+    @field_validator(*(f"{gateway}_{name}" for gateway in ("sms", "sms2") for name in ACCOUNT_OF))
+    @classmethod
+    def _gateway_is_whole(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        gateway, _, name = info.field_name.partition("_")
+        return account_word(value, name, info.data.get(f"{gateway}_kind"))
+
+    @field_validator("sms2_url")
+    @classmethod
+    def _second_is_somewhere(cls, value: Any, info: ValidationInfo) -> Any:
+        return account_word(value, "url", info.data.get("sms2_kind"))
+
     @field_validator("lease_s")
     @classmethod
     def _lease_outlasts_call(cls, lease_s: float, info: ValidationInfo) -> float:
@@ -249,15 +290,21 @@ class Settings(BaseSettings):
     @property
     def sms(self) -> Gateway:
         """What the SMS gateway's client needs."""
-        return Gateway(
-            self.sms_kind,
-            self.sms_url,
-            self.sms_ec_name,
-            self.sms_ap_id,
-            self.sms_secret_key,
-            self.sms_sign,
-            self.sms_add_serial,
-        )
+        return self._gateway("sms", self.sms_kind, self.sms_url)
+
+    @property
+    def second_sms(self) -> Gateway | None:
+        """What the second gateway's client needs; None where there is none."""
+        if self.sms2_kind is None or self.sms2_url is None:
+            return None
+        return self._gateway("sms2", self.sms2_kind, self.sms2_url)
+
+    def _gateway(self, name: str, kind: GatewayKind, url: str) -> Gateway:
+        words: dict[str, Any] = {}
+        for word in (*ACCOUNT_OF, "add_serial"):
+            said = getattr(self, f"{name}_{word}")
+            words[word] = SecretStr("") if said is None else said
+        return Gateway(kind, url, **words)
 
 
 def variable_of(field: str) -> str:

@@ -65,6 +65,27 @@ def path_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+ACCOUNT_OF: Mapping[str, str] = {
+    "ec_name": "yunmas",
+    "ap_id": "yunmas",
+    "secret_key": "yunmas",
+    "sign": "yunmas",
+    "key_id": "aliyun",
+    "key_secret": "aliyun",
+    "sign_name": "aliyun",
+    "template": "aliyun",
+}
+"""Which words an SMS gateway's account has, by its kind."""
+
+
+def account_word(value: Any, word: str, kind: str | None) -> Any:
+    """The word of a gateway's account, which is there where the gateway is of its kind."""
+    said = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if kind is not None and not said and ACCOUNT_OF.get(word, kind) == kind:
+        raise PydanticCustomError("missing", "未设置")
+    return value
+
+
 def city_folder(value: str, root: Path | None) -> str:
     """The name of a folder that holds a city: beside this file, or below ``root``."""
     folder = (root or _ROOM) / value

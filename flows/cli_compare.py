@@ -28,6 +28,7 @@ def compare_from_outside(project: Path, stack: "Stack", *, more: Sequence[str] =
         *("--credit-ledger", str(simulators.ledger("credit"))),
         *("--credit-feed", str(simulators.feed("credit"))),
         *("--sms-ledger", str(simulators.ledger("sms"))),
+        *(("--more-sms-ledger", str(simulators.ledger("sms2"))) if "sms2" in stack.plan.simulated else ()),
         *("--statement", str(stack.folder / "statement.jsonl")),
         *more,
         *("--json", str(out)),

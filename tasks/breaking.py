@@ -13,6 +13,7 @@ import structlog
 
 from models.domain.breaking import (
     NO_ANSWER,
+    SMS,
     WHOLE,
     BreakerRules,
     Key,
@@ -23,6 +24,7 @@ from models.domain.breaking import (
 )
 from models.domain.errors import (
     AlreadyDone,
+    GatewayRefused,
     NoConnection,
     NotAdmitted,
     NotDone,
@@ -46,6 +48,7 @@ _SAYS_NOTHING = frozenset({NO_ANSWER, "lease_too_short", "journal_unwritable", "
 
 
 _SAYINGS: tuple[tuple[type | tuple[type, ...], Said], ...] = (
+    (GatewayRefused, Said.FAILED),
     ((type(None), AlreadyDone, Refused), Said.ALIVE),
     (Throttled, Said.ASKED_TO_WAIT),
     (NoConnection, Said.AWAY),
@@ -59,11 +62,19 @@ class Target:
 
     system: str
     each: bool = False
+    beside: tuple[str, ...] = ()
+    """Systems that do the same work: what was for one that is stopped goes by this one."""
     rules: BreakerRules = field(default_factory=BreakerRules)
 
     def key(self, row: dict[str, Any]) -> Key:
         """The breaker of an effect's target."""
         return self.system, row["target"] if self.each else WHOLE
+
+
+def _answer_of(error: ShenguanError | None) -> str:
+    if isinstance(error, NotDone | OutcomeUnknown):
+        return error.reason
+    return error.code if isinstance(error, Refused) else type(error).__name__
 
 
 def said_by(error: ShenguanError | None) -> Said | None:
@@ -92,6 +103,19 @@ class Gate:
         return self.probe is None and whole is not None and whole.stops(self.now)
 
     @property
+    def gateways(self) -> list[str] | None:
+        """By which names a text may be bound to go by this line; None where there is no other way."""
+        if not self.target.beside:
+            return None
+        mine = [self.target.system]
+        for other in self.target.beside:
+            standing = self.standings.get((other, WHOLE))
+            if standing is not None and standing.stops(self.now):
+                mine.append(other)
+        # What is bound to none yet goes by the first.
+        return [*mine, ""] if SMS in mine else mine
+
+    @property
     def blocked(self) -> list[str]:
         """The targets whose effects wait; a probed one's own may go."""
         return [
@@ -108,7 +132,11 @@ class Gate:
     @property
     def wants_probe(self) -> bool:
         """Whether somebody should look if a target answers again."""
-        return any(each.wants_probe(self.now) for each in self.standings.values())
+        return any(
+            each.wants_probe(self.now)
+            for each in self.standings.values()
+            if each.system == self.target.system
+        )
 
     def turns_away(self, group: Sequence[dict[str, Any]]) -> bool:
         """Whether these effects' call, which has its intent, is not worth making any more."""
@@ -131,7 +159,7 @@ class Gate:
         said = said_by(error)
         if said is None:
             return None
-        answer = error.reason if isinstance(error, NotDone | OutcomeUnknown) else type(error).__name__
+        answer = _answer_of(error)
         wait_s = error.retry_after or 0 if isinstance(error, Throttled) else 0
         return Sign(key=self.target.key(row), said=said, answer=answer, wait_s=wait_s, probe=self.probe)
 
@@ -156,7 +184,7 @@ class Gate:
 
 async def open_gate(conn: Conn, target: Target) -> Gate:
     """The gate of a line, in the transaction of its lease."""
-    standings, now = await breakers.of_systems(conn, [target.system])
+    standings, now = await breakers.of_systems(conn, [target.system, *target.beside])
     troubled = {
         key for key, each in standings.items() if each.failures or each.state is not BreakerState.CLOSED
     }
@@ -171,7 +199,7 @@ async def open_for_a_probe(conn: Conn, target: Target, channel: Channel, desk: D
     """
     gate = await open_gate(conn, target)
     for key, each in sorted(gate.standings.items()):
-        if not each.wants_probe(gate.now):
+        if key[0] != target.system or not each.wants_probe(gate.now):
             continue
         waits = await breakers.waits_in(conn, channel.value, key[1])
         if not waits and await breakers.waiting_count(conn, key):

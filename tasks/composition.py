@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,13 +15,15 @@ from adapters.exchange import Exchange
 from adapters.platform.client import PlatformClient
 from adapters.platform.port import Platform
 from adapters.signing import make_signer
+from adapters.sms.aliyun import AliyunAccount, AliyunClient
 from adapters.sms.port import SmsGateway
 from adapters.sms.yunmas import YunmasAccount, YunmasClient
 from adapters.transport import Transport
 from config.calendar import load_working_days
 from config.city import City, load_city
 from config.logging import configure_logging
-from config.settings import Settings, Signed, load_settings
+from config.settings import Gateway, Settings, Signed, load_settings
+from models.domain.breaking import SMS, SMS_SECOND
 from models.domain.workdays import Calendar
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer
@@ -45,11 +47,16 @@ class Services:
     ledger: Ledger
     platform: Platform
     credit: Credit
-    sms: SmsGateway
+    gateways: Mapping[str, SmsGateway]
     sealer: Sealer
     worker: str
     guard: SenderGuard
     beside: Beside = field(default_factory=Beside)
+
+    @property
+    def sms(self) -> SmsGateway:
+        """The first gateway."""
+        return self.gateways[SMS]
 
 
 _current: ContextVar[Services | None] = ContextVar("services", default=None)
@@ -85,20 +92,13 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             settings.journal_folder, calendar, most_bytes=settings.journal_mebibytes * 1024 * 1024
         )
         stack.callback(guard.close)
-        gateway = settings.sms
-        sms = await stack.enter_async_context(
-            YunmasClient(
-                Transport(gateway.url, target="sms", kept_s=0),
-                YunmasAccount(
-                    gateway.ec_name,
-                    gateway.ap_id,
-                    gateway.secret_key.get_secret_value(),
-                    gateway.sign,
-                    gateway.add_serial,
-                ),
-                deadline_s=settings.call_deadline_s,
-            )
-        )
+        first, second = settings.sms, settings.second_sms
+        gateways: dict[str, SmsGateway] = {
+            SMS: await stack.enter_async_context(_gateway(first, SMS, settings.call_deadline_s))
+        }
+        if second is not None:
+            client = _gateway(second, SMS_SECOND, settings.call_deadline_s)
+            gateways[SMS_SECOND] = await stack.enter_async_context(client)
         services = Services(
             settings,
             city,
@@ -107,7 +107,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
             ledger,
             PlatformClient(platform),
             CreditClient(credit),
-            sms,
+            gateways,
             _sealer(settings, ledger, calendar),
             f"{socket.gethostname()}:{os.getpid()}",
             guard,
@@ -131,6 +131,22 @@ def _sealer(settings: Settings, ledger: Ledger, calendar: Calendar) -> Sealer:
     signer = Signer.load(settings.evidence_key_file) if settings.evidence_key_file else None
     folder = EvidenceFolder(settings.evidence_folder)
     return Sealer(ledger, calendar, folder, signer, every_s=settings.evidence_every_s)
+
+
+def _gateway(gateway: Gateway, name: str, deadline_s: float) -> YunmasClient | AliyunClient:
+    transport = Transport(gateway.url, target=name, kept_s=0)
+    if gateway.kind == "aliyun":
+        secret = gateway.key_secret.get_secret_value()
+        keys = AliyunAccount(gateway.key_id, secret, gateway.sign_name, gateway.template)
+        return AliyunClient(transport, keys, deadline_s=deadline_s)
+    account = YunmasAccount(
+        gateway.ec_name,
+        gateway.ap_id,
+        gateway.secret_key.get_secret_value(),
+        gateway.sign,
+        gateway.add_serial,
+    )
+    return YunmasClient(transport, account, deadline_s=deadline_s)
 
 
 def _exchange(settings: Settings, signed: Signed, target: str) -> Exchange:

@@ -68,6 +68,14 @@ Accepted = Callable[[Conn, Sequence[tuple[Leased, Outcome]], datetime], Awaitabl
 """What else follows, in the transaction that records the acceptance."""
 
 
+Settled = Callable[[Leased, Verdict, Outcome], Outcome]
+"""What an outcome becomes before it is recorded."""
+
+
+def _as_it_is(_leased: Leased, _verdict: Verdict, outcome: Outcome) -> Outcome:
+    return outcome
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One channel's way out: how many effects one call carries, how many calls run at once."""
@@ -77,6 +85,10 @@ class Line:
     target: Target
     alive: Callable[[], Awaitable[None]] | None = None
     """Asks whether the receiver answers, where no effect may be used to find out."""
+    via: str | None = None
+    """The gateway's name, where effects go by one of several."""
+    settled: Settled = _as_it_is
+    """What the outcome becomes, where a text may go by another gateway."""
     accepted: Accepted | None = None
     per_call: int = 1
     in_flight: int = 8
@@ -157,6 +169,7 @@ async def send_due(
                 seconds=line.lease_s,
                 business_now=now,
                 case_ids=case_ids,
+                gateways=gate.gateways if gate is not None else None,
             )
             rows, sent.paced = await _taken(
                 conn, line, gate, pace, lease, probe=probe, by_department=case_ids is None
@@ -283,7 +296,7 @@ async def _wave(
 ) -> None:
     async with ledger.writing() as conn:
         bodies = [(each.own_id, each.commitment, sha256(each.row["body_sealed"]).digest()) for each in wave]
-        ours = await effects.intend(conn, bodies, token=token, worker=worker)
+        ours = await effects.intend(conn, bodies, token=token, worker=worker, via=line.via)
         mine = [each for each in wave if each.own_id in ours]
         if not mine:
             return
@@ -297,7 +310,10 @@ async def _wave(
     async def record(conn: Conn) -> None:
         now = await clock.business_now(conn)
         due = due_at(calendar, now)
-        outcomes = [judge(each.row, verdict, due) for each, verdict in zip(mine, verdicts, strict=True)]
+        outcomes = [
+            line.settled(each, verdict, judge(each.row, verdict, due))
+            for each, verdict in zip(mine, verdicts, strict=True)
+        ]
         written = await effects.record(conn, outcomes, token=token, business_now=now)
         pairs[:] = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
         if line.accepted is not None:

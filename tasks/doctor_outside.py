@@ -67,10 +67,16 @@ async def _asked(what: str, question: Awaitable[Any]) -> Finding:
 
 async def _gateway(settings: Settings) -> list[Finding]:
     """A connection only: every request to a gateway of this kind would be a text."""
-    why = await why_not_reached(settings.sms.url)
-    if why:
-        return [bad("短信网关", f"连接不上（{why}）", "核对地址与网络；恢复后自动继续")]
-    return [fine("短信网关", "可达（只试连接，不发短信）")]
+    found = []
+    for what, gateway in (("短信网关", settings.sms), ("备用短信网关", settings.second_sms)):
+        if gateway is None:
+            continue
+        why = await why_not_reached(gateway.url)
+        if why:
+            found.append(bad(what, f"连接不上（{why}）", "核对地址与网络；恢复后自动继续"))
+        else:
+            found.append(fine(what, "可达（只试连接，不发短信）"))
+    return found
 
 
 async def _listener(settings: Settings) -> list[Finding]:

@@ -1,7 +1,8 @@
 """The lines out: for each channel the call, and what its acceptance brings with it."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.credit.port import BATCH_LIMIT, Credit
@@ -12,12 +13,14 @@ from config.city import City
 from config.settings import Settings
 from models.domain.breaking import CREDIT, PLATFORM, SMS, BreakerRules
 from models.domain.errors import NotDone, OutcomeUnknown, Refused
+from models.domain.keys import reference_of
 from models.domain.lifecycles.effect import Channel
 from models.ledger.bulk import Conn
 from models.ledger.queries.effects import Outcome
 from tasks.breaking import Target
 from tasks.claiming import note_pushed
 from tasks.dispatch import Accepted, Call, Leased, Line
+from tasks.gateways import failing_over, others
 from tasks.pacing import limits_of
 from tasks.verdicts import Verdict, verdict_of
 
@@ -80,14 +83,27 @@ def _report_verdict(answer: ReportAnswer) -> Verdict:
     return Verdict(error=finding) if finding else Verdict(receipt=answer.receipt)
 
 
-def text_line(sms: SmsGateway, settings: Settings) -> Line:
-    """Texts to liaisons: the gateway does not know our ids, so intents are only as wide as calls."""
+def text_line(gateways: Mapping[str, SmsGateway], settings: Settings, *, name: str = SMS) -> Line:
+    """Texts to liaisons by one gateway: it does not know our ids, so intents are only as wide as calls.
+
+    What it proves it did not send goes by another next, where there is one.
+    """
+    sms, beside = gateways[name], others(gateways, name)
 
     async def call(group: Sequence[Leased]) -> list[Verdict]:
         bodies = [json.loads(each.body) for each in group]
-        return [await verdict_of(sms.send(body["mobile"], body["content"]), "sms") for body in bodies]
+        return [
+            await verdict_of(sms.send(body["mobile"], body["content"], reference_of(each.own_id)), name)
+            for each, body in zip(group, bodies, strict=True)
+        ]
 
-    return _line(settings, Channel.SMS, SMS, call, in_flight=TEXTS_IN_FLIGHT, alive=sms.alive)
+    line = _line(settings, Channel.SMS, name, call, in_flight=TEXTS_IN_FLIGHT, alive=sms.alive)
+    return replace(
+        line,
+        target=replace(line.target, beside=beside),
+        via=name,
+        settled=failing_over(beside[0] if beside else None),
+    )
 
 
 def breaker_rules(settings: Settings) -> BreakerRules:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from adapters.listener.aliyun import read_report
 from adapters.listener.yunmas import read_receipt
 from adapters.values import InboundReceipt, RawItem
 from models.domain.errors import BrokenRecord
@@ -25,6 +26,7 @@ from tasks.turns import read_waiting
 log = structlog.get_logger(__name__)
 
 RECEIPTS = Feed("yunmas", "receipts", "sms_receipt", "msgGroup", "")
+ALIYUN_RECEIPTS = Feed("aliyun", "receipts", "sms_receipt", "biz_id", "")
 GATEWAY = "短信网关"
 PATIENCE = timedelta(minutes=10)
 """How long a receipt waits for the answer that names its group (machine time)."""
@@ -32,8 +34,9 @@ PATIENCE = timedelta(minutes=10)
 
 async def keep_receipt(ledger: Ledger, sealing: Sealing, raw: bytes, receipt: InboundReceipt | None) -> None:
     """Keep a receipt as it came; the listener answers the gateway only after this."""
-    value = {"msgGroup": receipt.msg_group} if receipt else None
-    await keep(ledger, sealing, RECEIPTS, [Arrival(RawItem(raw, value))])
+    feed = ALIYUN_RECEIPTS if receipt is not None and receipt.gateway == "aliyun" else RECEIPTS
+    value = {feed.key_field: receipt.msg_group} if receipt else None
+    await keep(ledger, sealing, feed, [Arrival(RawItem(raw, value))])
 
 
 async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *, limit: int = 1000) -> int:
@@ -51,6 +54,7 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
                     each.record.msg_group,
                     sealing.index("phone", each.record.mobile),
                     each.record.status,
+                    each.record.reference,
                 )
                 for each in read
             ],
@@ -78,7 +82,7 @@ def _late_proof(row: dict[str, Any], now: datetime) -> HistoryRow:
 
 
 def _parse(raw: bytes, key: str) -> InboundReceipt:
-    receipt = read_receipt(raw)
+    receipt = read_receipt(raw) or read_report(raw)
     if receipt is None:
         raise BrokenRecord(key, "malformed-receipt", "短信状态报告的格式不符合约定")
     return receipt

@@ -24,6 +24,7 @@ from tasks import (
     feedback,
     intake,
     lines,
+    looking_up,
     pacing,
     probing,
     recalling,
@@ -194,15 +195,19 @@ async def tell_liaisons(services: Services) -> Counts:
     planned = await texting.plan_texts(
         services.ledger, services.sealing, services.city, services.calendar, rules
     )
-    sent = await _send(services, lines.text_line(services.sms, services.settings), None)
+    sent: Counter[str] = Counter()
+    for name in services.gateways:
+        line = lines.text_line(services.gateways, services.settings, name=name)
+        sent.update(await _send(services, line, None))
     return {"planned": planned, **sent}
 
 
 async def match_receipts(services: Services) -> Counts:
     """核对短信回执."""
     matched = await receipt_steps.match_receipts(services.ledger, services.sealing, services.calendar)
+    looked_up = await looking_up.look_up_texts(services.ledger, services.sealing, services.gateways)
     held = await texting.hold_unknown_texts(services.ledger, services.calendar, text_rules(services))
-    return {"matched": matched, "held": held}
+    return {"matched": matched, "looked_up": looked_up, "held": held}
 
 
 async def verify_arrivals(services: Services) -> Counts:
@@ -342,7 +347,9 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
         counts.update(sent.outcomes)
         counts["withheld"] += 1 if sent.withheld else 0
         if sent.wants_probe and not sent.withheld:
-            services.beside.begin(f"probe {line.channel}", partial(probing.probe, services, line))
+            services.beside.begin(
+                f"probe {line.channel} {line.target.system}", partial(probing.probe, services, line)
+            )
         counts["paced"] += 1 if sent.paced else 0
 
     if case_ids is not None:

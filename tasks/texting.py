@@ -14,7 +14,7 @@ import structlog
 
 from config.city import City
 from models.domain.canonical import canonical, sha256_hex
-from models.domain.keys import own_id
+from models.domain.keys import own_id, reference_of
 from models.domain.lifecycles.effect import Channel
 from models.domain.messages import News, text_for
 from models.domain.workdays import Calendar, business_day, next_text_time
@@ -141,7 +141,7 @@ async def _plan(
         text = text_for(
             [News(row["item_name"], row["stage"]) for row, _ in phone.news],
             section="、".join(phone.sections),
-            reference=_reference(identity),
+            reference=reference_of(identity),
             one=city.templates["one"],
             digest=city.templates["digest"],
         )
@@ -169,7 +169,7 @@ async def _plan(
             texts.NewText(
                 own_id=identity,
                 phone_index=index,
-                reference=_reference(identity),
+                reference=reference_of(identity),
                 business_day=day,
                 planned_business=now,
                 news_count=len(phone.news),
@@ -181,11 +181,6 @@ async def _plan(
     await texts.add_texts(conn, [each for each in details if each.own_id in new])
     await texts.fold(conn, [fold for fold in folds if fold[1] in new])
     return len(new)
-
-
-def _reference(own_id: str) -> str:
-    """What a text is known by over the phone: ten characters, so that two never share one."""
-    return own_id[2:12]
 
 
 def _may_go(last: dict[str, Any] | None, rules: TextRules, now: datetime, *, urgent: bool) -> bool:

@@ -6,7 +6,7 @@ ledger believes only what it is waiting for. Serve it without an access log: the
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from adapters.listener.aliyun import read_reports
 from adapters.listener.yunmas import read_receipt
 from adapters.values import InboundReceipt
 
@@ -24,12 +25,13 @@ log = structlog.get_logger(__name__)
 Receive = Callable[[bytes, InboundReceipt | None], Awaitable[None]]
 
 BODY_LIMIT = 64 * 1024
+ARRAY_LIMIT = 1024 * 1024
 SECRET_LEAST = 16
 _READ_S = 10.0
 
 
 def make_listener(*, path_secret: str, receive: Receive, allowed: Collection[str] = ()) -> Starlette:
-    """An app with ``POST /receipts/yunmas/{secret}`` and ``GET /health``.
+    """An app with ``POST /receipts/yunmas/{secret}``, ``…/aliyun/{secret}`` and ``GET /health``.
 
     ``receive`` gets the exact bytes and the report they hold, None when they hold none (for quarantine).
     200 is answered only after it came back; when it raises, 503, so that the gateway posts again.
@@ -48,12 +50,18 @@ def make_listener(*, path_secret: str, receive: Receive, allowed: Collection[str
             return Response(status_code=HTTPStatus.NOT_FOUND)
         return await _received(request, receive)
 
+    async def arrays(request: Request) -> Response:
+        if not gate.admits(request):
+            return Response(status_code=HTTPStatus.NOT_FOUND)
+        return await _received_array(request, receive)
+
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     return Starlette(
         routes=[
             Route("/receipts/yunmas/{secret}", receipts, methods=["POST"]),
+            Route("/receipts/aliyun/{secret}", arrays, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
         ]
     )
@@ -82,28 +90,49 @@ class _Gate:
 
 
 async def _received(request: Request, receive: Receive) -> Response:
-    try:
-        async with asyncio.timeout(_READ_S):
-            raw = await _body(request)
-    except (TimeoutError, ClientDisconnect):
-        return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
-    if raw is None:
-        return _answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large")
+    raw = await _read(request, BODY_LIMIT)
+    if isinstance(raw, Response):
+        return raw
     receipt = read_receipt(raw)
-    try:
-        await receive(raw, receipt)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the gateway must post again
-        log.error("receipt.not_stored", error=type(error).__name__)  # noqa: TRY400 - a trace could show the number
+    if not await _kept([(raw, receipt)], receive):
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not-stored")
     return _answer(HTTPStatus.OK, "ok" if receipt else "malformed")
 
 
-async def _body(request: Request) -> bytes | None:
+async def _received_array(request: Request, receive: Receive) -> Response:
+    raw = await _read(request, ARRAY_LIMIT)
+    if isinstance(raw, Response):
+        return raw
+    if not await _kept(read_reports(raw), receive):
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "not-stored")
+    return JSONResponse({"code": 0, "msg": "接收成功"})
+
+
+async def _kept(reports: Sequence[tuple[bytes, InboundReceipt | None]], receive: Receive) -> bool:
+    try:
+        for raw, receipt in reports:
+            await receive(raw, receipt)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the gateway must post again
+        log.error("receipt.not_stored", error=type(error).__name__)  # noqa: TRY400 - a trace could show the number
+        return False
+    return True
+
+
+async def _read(request: Request, limit: int) -> bytes | Response:
+    try:
+        async with asyncio.timeout(_READ_S):
+            raw = await _body(request, limit)
+    except (TimeoutError, ClientDisconnect):
+        return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
+    return _answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large") if raw is None else raw
+
+
+async def _body(request: Request, limit: int) -> bytes | None:
     """The whole body; None when it is over the limit."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             return None
     return bytes(body)
 

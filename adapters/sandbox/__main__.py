@@ -1,4 +1,4 @@
-"""`python -m adapters.sandbox platform|credit|sms …`: one simulator in its own process."""
+"""`python -m adapters.sandbox platform|credit|sms|sms-aliyun …`: one simulator in its own process."""
 
 import argparse
 import asyncio
@@ -7,12 +7,18 @@ import os
 import sys
 from pathlib import Path
 
+from adapters.sandbox.aliyun import AliyunGateway
 from adapters.sandbox.app import Options, Simulator, serve
 from adapters.sandbox.credit import Credit
 from adapters.sandbox.platform import Platform
 from adapters.sandbox.sms import Gateway
 
-_KINDS: dict[str, type[Simulator]] = {"platform": Platform, "credit": Credit, "sms": Gateway}
+_KINDS: dict[str, type[Simulator]] = {
+    "platform": Platform,
+    "credit": Credit,
+    "sms": Gateway,
+    "sms-aliyun": AliyunGateway,
+}
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Self
 
 from adapters.problems import effect_finding
+from adapters.sms.port import SmsFate
 from adapters.strict_json import NotStrict, read
 from adapters.transport import Answer, Transport
 from adapters.values import SmsReceipt
@@ -69,11 +70,16 @@ class YunmasClient:
         await self._transport.aclose()
 
     @property
+    def looks_up(self) -> bool:
+        """There is no look-up on this wire."""
+        return False
+
+    @property
     def deadline_s(self) -> float:
         """The total time one call may take; a lease must outlast it."""
         return self._deadline_s
 
-    async def send(self, mobile: str, text: str) -> SmsReceipt:
+    async def send(self, mobile: str, text: str, reference: str = "") -> SmsReceipt:  # noqa: ARG002 - this wire has no place for it
         """See the port."""
         target = self._transport.target
         answer = await self._submit(mobile, text)
@@ -87,6 +93,10 @@ class YunmasClient:
         found = rejection(await self._submit("", ""), self._transport.target)
         if not isinstance(found, Refused):
             raise found
+
+    async def find(self, mobile: str, day: str, reference: str) -> SmsFate | None:  # noqa: ARG002 - see the port
+        """See the port: this gateway has no look-up."""
+        return None
 
     async def _submit(self, mobile: str, text: str) -> Answer:
         target = self._transport.target

@@ -32,6 +32,7 @@ class Ports:
     credit: int
     sms: int
     listener: int
+    sms2: int = 4214
 
     @classmethod
     def fixed(cls) -> Self:
@@ -46,8 +47,8 @@ class Ports:
             ports.add(free_port())
         return cls(*sorted(ports))
 
-    def assert_free(self) -> None:
-        """Nobody listens there.
+    def assert_free(self, *, second_gateway: bool = False) -> None:
+        """Nobody listens there; the second gateway's port only counts where there is one.
 
         Raises:
             PortTaken: naming every port that is in use.
@@ -59,6 +60,8 @@ class Ports:
             "sms": "短信仿真",
             "listener": "回执",
         }
+        if second_gateway:
+            names["sms2"] = "备用短信仿真"
         taken = {what: port for name, what in names.items() if not is_port_free(port := getattr(self, name))}
         if taken:
             raise PortTaken(taken)
@@ -75,7 +78,8 @@ class Plan:
     ``fresh`` drops it in any case.
     ``city_root`` holds the city's folder where that is not config/. Without ``prefect`` there is no
     server, and no worker or dispatcher either. With ``quiet_since`` the simulated systems begin
-    nothing of their own, and the city's liaisons are in office from that day.
+    nothing of their own, and the city's liaisons are in office from that day. ``second_gateway`` starts
+    a simulator of a second SMS gateway.
     """
 
     folder: Path
@@ -94,6 +98,7 @@ class Plan:
     city_root: Path | None = None
     prefect: bool = True
     quiet_since: date | None = None
+    second_gateway: bool = False
 
     @property
     def city_folder(self) -> Path:
@@ -103,7 +108,8 @@ class Plan:
     @property
     def simulated(self) -> tuple[System, ...]:
         """The systems that are not real."""
-        return tuple(system for system in SYSTEMS if f"SHENGUAN_{system.upper()}_URL" not in self.given)
+        systems: tuple[System, ...] = (*SYSTEMS, "sms2") if self.second_gateway else SYSTEMS
+        return tuple(system for system in systems if f"SHENGUAN_{system.upper()}_URL" not in self.given)
 
     @property
     def own_ledger(self) -> bool:

@@ -1,4 +1,4 @@
-"""The three outside systems as local programs, and the controls only a demo has over them."""
+"""The outside systems as local programs, and the controls only a demo has over them."""
 
 import json
 import sys
@@ -13,8 +13,11 @@ from adapters.stack.processes import Program, Supervisor
 from adapters.stack.ready import answers, ask
 from adapters.stack.secrets import Secrets
 
-System = Literal["platform", "credit", "sms"]
+System = Literal["platform", "credit", "sms", "sms2"]
 SYSTEMS: tuple[System, ...] = ("platform", "credit", "sms")
+
+GATEWAYS = frozenset({"sms", "sms2"})
+"""They post receipts; a second one is there only where it is asked for."""
 
 KEY_ID = "shenguan"
 """Who we are to the simulated platform and credit system."""
@@ -65,7 +68,15 @@ class Simulators:
         for system in self.ports:
             name = f"SHENGUAN_{system.upper()}"
             given[f"{name}_URL"] = self.url(system)
-            if system == "sms":
+            if system == "sms2":
+                given |= {
+                    f"{name}_KIND": "aliyun",
+                    f"{name}_KEY_ID": SMS_ACCOUNT,
+                    f"{name}_KEY_SECRET": self._secrets[system],
+                    f"{name}_SIGN_NAME": "审管联动演示",
+                    f"{name}_TEMPLATE": "SMS_1",
+                }
+            elif system == "sms":
                 given |= {
                     f"{name}_KIND": "yunmas",
                     f"{name}_EC_NAME": "审管联动演示",
@@ -145,12 +156,13 @@ class Simulators:
     def _program(self, system: System) -> Program:
         keys = self._secrets.file(
             f"sim-{system}-keys",
-            json.dumps({SMS_ACCOUNT if system == "sms" else KEY_ID: self._secrets[system]}),
+            json.dumps({SMS_ACCOUNT if system in GATEWAYS else KEY_ID: self._secrets[system]}),
         )
-        argv = [sys.executable, "-m", "adapters.sandbox", system, f"--port={self.ports[system]}"]
+        kind = "sms-aliyun" if system == "sms2" else system
+        argv = [sys.executable, "-m", "adapters.sandbox", kind, f"--port={self.ports[system]}"]
         argv += [f"--world={self.world.resolve()}", f"--ledger={self.ledger(system).resolve()}"]
         argv += [f"--feed={self.feed(system).resolve()}", f"--keys={keys.resolve()}"]
-        if system == "sms":
+        if system in GATEWAYS:
             argv.append(f"--listener={self._listener}")
         environment = {
             "SIM_CONTROL": self._secrets["sim_control"],

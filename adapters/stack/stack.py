@@ -140,7 +140,7 @@ class Stack:
             f"界面      {self.server.ui_url}   （登录口令在 {_near(self.folder / 'auth')}）",
             f"回执监听  http://127.0.0.1:{ports.listener}",
         ]
-        names = {"platform": "平台仿真", "credit": "信用仿真", "sms": "短信仿真"}
+        names = {"platform": "平台仿真", "credit": "信用仿真", "sms": "短信仿真", "sms2": "备用短信仿真"}
         lines += [
             f"{names[system]}  {self.simulators.url(system)}   台账 {_near(self.simulators.ledger(system))}"
             for system in self.plan.simulated
@@ -154,7 +154,7 @@ class Stack:
         self._exit.enter_context(self.supervisor)
         if plan.renew or plan.fresh:
             self._renew()
-        plan.ports.assert_free()
+        plan.ports.assert_free(second_gateway=plan.second_gateway)
         self._secrets = Secrets(self.folder / "keys")
         with self._timed("postgres"):
             self.cluster = Cluster.create_or_open(self.folder / "pg")

@@ -71,6 +71,10 @@ class Refused(ShenguanError):  # noqa: N818
         return f"{self.target} refused ({self.code}){named}"
 
 
+class GatewayRefused(Refused):
+    """Refused for a cause that is this gateway's: our account there, not this phone and not this text."""
+
+
 class AlreadyDone(ShenguanError):  # noqa: N818
     """The receiver holds something under this id or key; success only if the hash is ours."""
 

@@ -27,6 +27,11 @@ def own_id(channel: str, business_key: str, content_version: int | str) -> str:
     return f"{_PREFIXES[channel]}{base64.b32encode(digest).decode()[:30]}"
 
 
+def reference_of(sms_own_id: str) -> str:
+    """What a text is known by over the phone and at a gateway: ten characters, shared by no two."""
+    return sms_own_id[2:12]
+
+
 def batch_id(own_ids: Iterable[str]) -> str:
     """The idempotency key of one call that carries many effects."""
     return hashlib.sha256("\n".join(own_ids).encode()).hexdigest()

@@ -2,7 +2,8 @@
 
     python tests/outside/compare.py --city-dir config/yiyang --liaisons FILE \
         --platform-ledger F --platform-feed F --credit-ledger F --credit-feed F --sms-ledger F \
-        --statement F [--accepted-feed FILE]... [--window S] [--reread S] [--now ISO] [--json OUT]
+        --statement F [--more-sms-ledger F]... [--accepted-feed FILE]... [--window S] [--reread S] \
+        [--now ISO] [--json OUT]
 
 Standard library only; nothing of the product is imported. What is owed is derived from what the
 outside systems served (their feed files) and from the city's lists; what happened is read from
@@ -81,7 +82,9 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
     city = read_city(given.city_dir, given.liaisons)
     feeds = read_feed([given.platform_feed, given.credit_feed, *given.accepted_feed])
     platform, credit = read_ledger(given.platform_ledger), read_ledger(given.credit_ledger)
-    texts, said, found = read_texts(given.sms_ledger), read_statement(given.statement), Findings()
+    # Texts of all gateways stand together: one content to one phone by two of them is doubled.
+    texts = [text for ledger in (given.sms_ledger, *given.more_sms_ledger) for text in read_texts(ledger)]
+    said, found = read_statement(given.statement), Findings()
 
     cases, fates = read_cases(feeds["cases"], city, said, found)
     patience = Patience(given.window, max(given.window, given.reread))
@@ -128,6 +131,7 @@ def main(arguments: list[str]) -> int:
     for name in FILES:
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE")
     parser.add_argument("--accepted-feed", type=Path, action="append", default=[], metavar="FILE")
+    parser.add_argument("--more-sms-ledger", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--window", type=float, default=A_DAY, metavar="SECONDS")
     parser.add_argument("--reread", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--now", metavar="ISO", help="业务时间,用于判断观察期是否届满")

@@ -223,6 +223,18 @@ def test_a_refusal_nobody_gave_is_told(tmp_path):
     assert compared(world, tmp_path)["refusals_unproven"] == 0
 
 
+def test_one_text_by_two_gateways_is_doubled(tmp_path):
+    world = right_world()
+    second = tmp_path / "second.jsonl"
+    line = world.sms.pop()
+    second.write_text(json.dumps(line) + "\n")
+    more = ["--more-sms-ledger", str(second)]
+    assert four(compared(world, tmp_path, "--now", day(30), *more)) == dict.fromkeys(COUNTS, 0)
+    assert compared(world, tmp_path, "--now", day(30))["lost"] > 0, "the second gateway's ledger counts"
+    world.sms.append(dict(line) | {"receipt": "900000000000001^0"})
+    assert compared(world, tmp_path, "--now", day(30), *more)["doubled"] > 0
+
+
 def test_a_missing_or_broken_file_is_no_zero(tmp_path):
     arguments = right_world().files(tmp_path)
     ledger = tmp_path / "platform-ledger.jsonl"

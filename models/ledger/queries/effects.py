@@ -54,6 +54,8 @@ class Outcome:
     receipt_account: str | None = None
     owner: str | None = None
     due_at: datetime | None = None
+    via: str | None = None
+    """The gateway a text goes by next, where that changes."""
 
 
 OVERTAKEN = """(
@@ -121,18 +123,23 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
 
 
 async def intend(
-    conn: Conn, bodies: Sequence[tuple[str, bytes, bytes]], *, token: UUID, worker: str
+    conn: Conn,
+    bodies: Sequence[tuple[str, bytes, bytes]],
+    *,
+    token: UUID,
+    worker: str,
+    via: str | None = None,
 ) -> set[str]:
     """Write the intent of calling, with its attempt and its leaf; the own ids still ours to call.
 
     To be committed before the call: a worker that the call kills is counted already. An expired lease
     is nobody's: such an id does not come back. ``bodies`` are own id, commitment to the exact bytes,
-    SHA-256 of the sealed ones.
+    SHA-256 of the sealed ones; ``via`` the gateway a text goes by.
     """
     sql = (
         """
         WITH mine AS (
-            UPDATE effects SET state = 'intent', deaths = deaths + 1
+            UPDATE effects SET state = 'intent', deaths = deaths + 1, via = %(via)s
             WHERE own_id = ANY(%(ids)s) AND lease_token = %(token)s AND state = ANY(%(states)s)
               AND lease_until > clock_timestamp()
             RETURNING own_id, attempts, channel, target, via), """
@@ -150,6 +157,7 @@ async def intend(
             "sealed": sealed,
             "token": token,
             "worker": worker,
+            "via": via,
             "states": _from(EffectEvent.INTENDED),
         },
     )
@@ -165,9 +173,9 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
         WITH o AS (
             SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::double precision[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
-                %s::timestamptz[])
+                %s::timestamptz[], %s::text[])
             AS o (own_id, state, attempt_outcome, answer, reason, wait_s, receipt_number, receipt_at,
-                  receipt_account, owner, due_at)),
+                  receipt_account, owner, due_at, via)),
         done AS (
             UPDATE effects e SET reason = o.reason, deaths = 0,
                 state = CASE WHEN o.state = 'planned' AND """
@@ -177,7 +185,8 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                 not_before = clock_timestamp() + make_interval(secs => o.wait_s),
                 answered_at = clock_timestamp(), answered_business = %s,
                 receipt_number = o.receipt_number, receipt_at = o.receipt_at,
-                receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at
+                receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at,
+                via = COALESCE(o.via, e.via)
             FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
             RETURNING e.own_id, e.attempts, e.receipt_number, e.receipt_at, o.attempt_outcome, o.answer),
         """
@@ -203,10 +212,11 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                         o.receipt_account,
                         o.owner,
                         o.due_at,
+                        o.via,
                     )
                     for o in outcomes
                 ),
-                11,
+                12,
             ),
             business_now,
             token,

@@ -177,6 +177,37 @@ async def unfold_refused(conn: Conn) -> int:
     return cursor.rowcount
 
 
+async def to_look_up(
+    conn: Conn, gateways: Sequence[str], limit: int, *, again_after_s: float
+) -> list[dict[str, Any]]:
+    """Texts of unknown outcome at gateways that can be asked; each comes again only after a while."""
+    cursor = await conn.execute(
+        """
+        WITH due AS (
+            SELECT own_id FROM effects WHERE channel = 'sms' AND state = 'unknown' AND via = ANY(%s)
+              AND not_before <= (SELECT clock_timestamp()) AND answered_business IS NOT NULL
+            ORDER BY not_before LIMIT %s FOR UPDATE SKIP LOCKED),
+        later AS (
+            UPDATE effects e SET not_before = clock_timestamp() + make_interval(secs => %s)
+            FROM due WHERE e.own_id = due.own_id RETURNING e.own_id, e.via, e.answered_business)
+        SELECT l.*, t.reference, b.body_sealed FROM later l JOIN sms_texts t ON t.own_id = l.own_id
+        JOIN effect_bodies b ON b.own_id = l.own_id
+        """,
+        (list(gateways), limit, again_after_s),
+    )
+    return await cursor.fetchall()
+
+
+async def looked_up(conn: Conn, found: Sequence[tuple[str, str]]) -> set[str]:
+    """Write (own id, state) of texts of unknown outcome that their gateway told of; the own ids written."""
+    cursor = await conn.execute(
+        "UPDATE effects e SET state = f.state FROM unnest(%s::text[], %s::text[]) f (own_id, state)"
+        " WHERE e.own_id = f.own_id AND e.channel = 'sms' AND e.state = 'unknown' RETURNING e.own_id",
+        arrays(found, 2),
+    )
+    return {row["own_id"] for row in await cursor.fetchall()}
+
+
 @dataclass(frozen=True, slots=True)
 class Reported:
     """A receipt as the ledger looks for its text: by their number, or by our reference where they told it."""

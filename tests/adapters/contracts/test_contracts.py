@@ -11,6 +11,7 @@ import yaml
 from openapi_spec_validator import validate
 
 from adapters.sandbox import wire
+from adapters.sandbox.aliyun import AliyunGateway
 from adapters.sandbox.app import Options
 from adapters.sandbox.credit import QUERY, REPORTS, Credit
 from adapters.sandbox.platform import Platform
@@ -29,7 +30,7 @@ from adapters.sandbox.signatures import Verifier
 from adapters.sandbox.sms import Gateway
 
 FOLDER = Path(__file__).parents[3] / "adapters" / "contracts"
-NAMES = ("platform.v1", "credit.v1", "sms-yunmas")
+NAMES = ("platform.v1", "credit.v1", "sms-yunmas", "sms-aliyun")
 
 
 @functools.cache
@@ -49,7 +50,13 @@ def test_the_contract_is_valid_openapi_3_1(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "made"), [("platform.v1", Platform), ("credit.v1", Credit), ("sms-yunmas", Gateway)]
+    ("name", "made"),
+    [
+        ("platform.v1", Platform),
+        ("credit.v1", Credit),
+        ("sms-yunmas", Gateway),
+        ("sms-aliyun", AliyunGateway),
+    ],
 )
 def test_the_simulator_serves_the_contracts_routes_and_no_others(name, made, tmp_path):
     options = Options(

@@ -26,7 +26,7 @@ def start(folder, kind, *more, **environment):
     )
 
 
-@pytest.mark.parametrize("kind", ["platform", "credit", "sms"])
+@pytest.mark.parametrize("kind", ["platform", "credit", "sms", "sms-aliyun"])
 def test_it_says_its_port_first_answers_and_ends_on_sigterm(tmp_path, kind):
     with start(tmp_path, kind, "--port", "0", "--light") as process:
         port = json.loads(process.stdout.readline())["port"]
