@@ -195,6 +195,9 @@ class Settings(BaseSettings):
         "Most calls a second and at once, of all workers together, by system or department.",
         "",
     )
+    stall_s: Annotated[float, Field(ge=1, le=86400)] = _said(
+        "进程停顿多久即自行结束（秒）", "A process whose loop stands still so long ends itself.", 300.0
+    )
     batch_size: Positive = _said("每批处理件数", "How many cases one step takes.", 200, le=5000)
     page_size: Positive = _said("每页取数件数", "How many records are asked for at once.", 200, le=500)
 

@@ -34,6 +34,7 @@ from models.ledger.sealing import Sealing
 from tasks.beside import Beside
 from tasks.guarding import SenderGuard
 from tasks.sealer import Sealer
+from tasks.watchdog import watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ async def open_services(settings: Settings | None = None) -> AsyncIterator[Servi
     keyring = Keyring.load(settings.seal_keys_file)
     sealing = Sealing(keyring)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(watched(settings.stall_s))
         ledger = await stack.enter_async_context(
             Ledger.open(settings.database_url.get_secret_value(), max_size=settings.pool_size)
         )

@@ -36,6 +36,7 @@ from tasks import receipts as receipt_steps
 from tasks.composition import Services
 from tasks.dispatch import Line
 from tasks.overlapping import send_in_turn, send_overlapping
+from tasks.paging import Ask, in_pieces
 from tasks.unreadable import keep_unreadable
 
 log = structlog.get_logger(__name__)
@@ -49,38 +50,36 @@ _ROUNDS = 1000
 
 async def take_in_cases(services: Services) -> Counts:
     """取回办件."""
-    size = services.settings.page_size
 
-    async def fetch(cursor: str | None) -> Page:
+    async def ask(cursor: str | None, limit: int) -> Page:
         await pacing.turn(services.ledger, services.settings.call_limits, "platform")
-        return await services.platform.changed_cases(cursor, limit=size)
+        return await services.platform.changed_cases(cursor, limit=limit)
 
-    return await _take_in(services, fetch, intake.CASES)
+    return await _take_in(services, ask, intake.CASES)
 
 
 async def take_in_feedback(services: Services) -> Counts:
     """取回监管反馈."""
-    size = services.settings.page_size
 
-    async def fetch(cursor: str | None) -> Page:
+    async def ask(cursor: str | None, limit: int) -> Page:
         await pacing.turn(services.ledger, services.settings.call_limits, "platform")
-        return await services.platform.changed_feedback(cursor, limit=size)
+        return await services.platform.changed_feedback(cursor, limit=limit)
 
-    return await _take_in(services, fetch, intake.FEEDBACK)
+    return await _take_in(services, ask, intake.FEEDBACK)
 
 
 async def take_in_credit_records(services: Services) -> Counts:
     """取回信用记录."""
-    size = services.settings.page_size
 
-    async def fetch(cursor: str | None) -> Page:
+    async def ask(cursor: str | None, limit: int) -> Page:
         await pacing.turn(services.ledger, services.settings.call_limits, "credit")
-        return await services.credit.changed_records(cursor, limit=size)
+        return await services.credit.changed_records(cursor, limit=limit)
 
-    return await _take_in(services, fetch, intake.CREDIT_RECORDS)
+    return await _take_in(services, ask, intake.CREDIT_RECORDS)
 
 
-async def _take_in(services: Services, fetch: intake.Fetch, feed: intake.Feed) -> Counts:
+async def _take_in(services: Services, ask: Ask, feed: intake.Feed) -> Counts:
+    fetch = in_pieces(ask, services.settings.page_size)
     try:
         taken = await intake.take_in(services.ledger, services.sealing, fetch, feed)
     except NotDone as away:

@@ -65,13 +65,18 @@ def _run(settings, step, point):
     asyncio.run(_work(settings, step, point))
 
 
-def die_at(settings, step, point):
-    """Run the step in a fresh process; its exit code: DEAD where it died, 0 where it never got there."""
+def fresh_process(target, *args):
+    """Run the function in a fresh process; its exit code."""
     # Forked from a clean process that has imported everything: a start in milliseconds.
     fresh = multiprocessing.get_context("forkserver")
     fresh.set_forkserver_preload([__name__])
-    process = fresh.Process(target=_run, args=(settings, step, point))
+    process = fresh.Process(target=target, args=args)
     process.start()
-    process.join(30)
+    process.join(60)
     assert process.exitcode is not None
     return process.exitcode
+
+
+def die_at(settings, step, point):
+    """Run the step in a fresh process; its exit code: DEAD where it died, 0 where it never got there."""
+    return fresh_process(_run, settings, step, point)
