@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.domain.breaking import (
+    NOT_KNOWN_TO_THEM,
     WHOLE,
     BreakerRules,
     Key,
@@ -114,6 +115,12 @@ async def _tell(conn: Conn, moves: Moves, desk: Desk) -> None:
     )
 
 
+def _what(each: Standing) -> str:
+    if each.cause == NOT_KNOWN_TO_THEM:
+        return f"：{reason_name(each.cause)}"
+    return "连续未成，已暂停调用，待发项恢复后自动续发"
+
+
 async def _incident(conn: Conn, each: Standing, department: str | None, desk: Desk) -> quarantine.NewIncident:
     who = SYSTEMS.get(each.system, each.system)
     if each.target != WHOLE:
@@ -123,7 +130,7 @@ async def _incident(conn: Conn, each: Standing, department: str | None, desk: De
         kind=INCIDENT,
         key=incident_key(each.key),
         count=await breakers.waiting_count(conn, each.key),
-        message=f"{who}：{reason_name(each.cause)}{said}",
+        message=f"{who}{_what(each)}{said}",
         owner=desk.owner,
         since=desk.business_now,
         due_at=desk.due_at,
