@@ -308,7 +308,7 @@ async def test_a_gateway_that_is_away_gets_the_text_when_it_is_back(world):
         nobody = f"http://127.0.0.1:{sock.getsockname()[1]}"
         transport = Transport(nobody, target="sms", kept_s=0)
         async with YunmasClient(transport, account, deadline_s=2) as gateway:
-            world.services = replace(there, sms=gateway)
+            world.services = replace(there, gateways={"sms": gateway})
             await world.run(tell_liaisons)
     assert (await effect(world, "sms"))["state"] == "planned", "no connection: proven not done"
     world.services = there
