@@ -28,12 +28,13 @@ from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
 from models.ledger.queries import clock, data_keys, effects, leasing, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
-from models.ledger.writer import HistoryRow, write_history
+from models.ledger.writer import write_history
 from tasks.breaking import Gate, Target, begin_probe, open_for_a_probe, open_gate
 from tasks.guarding import SenderGuard
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.pacing import Lease, Limits, Pace, leased_within, pace_of
 from tasks.planning import BODY_FIELD
+from tasks.told_outcomes import told
 from tasks.verdicts import Verdict, judge
 
 log = structlog.get_logger(__name__)
@@ -318,7 +319,7 @@ async def _wave(
         pairs[:] = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
         if line.accepted is not None:
             await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)
-        await write_history(conn, [_told(each, o, worker, now) for each, o in pairs if _worth_telling(o)])
+        await write_history(conn, told([(each.row, o) for each, o in pairs], worker, now))
         await gate.leave(conn, Desk(owner=OPERATIONS_DESK, due_at=due, actor=worker, business_now=now))
 
     await _written(ledger, record, lease_ends)
@@ -353,35 +354,6 @@ async def _call_all(
     groups = [mine[at : at + line.per_call] for at in range(0, len(mine), line.per_call)]
     answered = await asyncio.gather(*(through(group) for group in groups))
     return [verdict for verdicts in answered for verdict in verdicts]
-
-
-def _worth_telling(outcome: Outcome) -> bool:
-    return outcome.state in {EffectState.REFUSED, EffectState.UNKNOWN, EffectState.ACCEPTED}
-
-
-def _told(leased: Leased, outcome: Outcome, worker: str, now: datetime) -> HistoryRow:
-    return HistoryRow(
-        "effect",
-        leased.own_id,
-        leased.row["case_id"],
-        EffectState.INTENT.value,
-        outcome.attempt_outcome,
-        outcome.state.value,
-        outcome.reason,
-        worker,
-        now,
-    )
-
-
-async def _hold(conn: Conn, own_ids: Sequence[str], reason: str, due: datetime, actor: str) -> None:
-    """In front of a person, and said so in the history of their cases."""
-    held = await effects.hold(conn, own_ids, reason=reason, owner=OPERATIONS_DESK, due_at=due)
-    now = await clock.business_now(conn)
-    rows = [(row["own_id"], row["case_id"]) for row in held]
-    await write_history(
-        conn,
-        [HistoryRow("effect", own, case, None, "held", "held", reason, actor, now) for own, case in rows],
-    )
 
 
 async def recover(ledger: Ledger, calendar: Calendar) -> int:
