@@ -28,7 +28,7 @@ from models.ledger.connection import Ledger, LedgerSaidNo, LedgerUnavailable
 from models.ledger.queries import clock, data_keys, effects, leasing, texts
 from models.ledger.queries.effects import Outcome
 from models.ledger.sealing import SealBroken, Sealing
-from models.ledger.writer import write_history
+from models.ledger.writer import HistoryRow, write_history
 from tasks.breaking import Gate, Target, begin_probe, open_for_a_probe, open_gate
 from tasks.guarding import SenderGuard
 from tasks.in_front import OPERATIONS_DESK, due_at
@@ -354,6 +354,17 @@ async def _call_all(
     groups = [mine[at : at + line.per_call] for at in range(0, len(mine), line.per_call)]
     answered = await asyncio.gather(*(through(group) for group in groups))
     return [verdict for verdicts in answered for verdict in verdicts]
+
+
+async def _hold(conn: Conn, own_ids: Sequence[str], reason: str, due: datetime, actor: str) -> None:
+    """In front of a person, and said so in the history of their cases."""
+    held = await effects.hold(conn, own_ids, reason=reason, owner=OPERATIONS_DESK, due_at=due)
+    now = await clock.business_now(conn)
+    rows = [(row["own_id"], row["case_id"]) for row in held]
+    await write_history(
+        conn,
+        [HistoryRow("effect", own, case, None, "held", "held", reason, actor, now) for own, case in rows],
+    )
 
 
 async def recover(ledger: Ledger, calendar: Calendar) -> int:
