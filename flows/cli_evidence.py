@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli_output import Json, begin_work, busy, say
-from flows.cli_signing import By, Code, code_of
+from flows.cli_signing import By, Code, code_of, signed
 
 if TYPE_CHECKING:
     from models.evidence.audit import Finding
@@ -26,10 +26,17 @@ PackFile = Annotated[Path | None, typer.Argument(metavar="[证据包]", help="�
 Kept = Annotated[
     Path | None, typer.Option("--head", help="另行保存的签名头（一行 JSON）：能发现整份日志被替换或回退")
 ]
+_EXPORT = """把一件办件的留痕导出为证据包：每条留痕、在日志中的证明、签名头、公钥、中文目录。
+
+不加 --open 时原文保持密封。加 --open 附上明文与盐（含个人信息），须经办人账户与一次性口令，并记入台账。"""
 _FORGET = """销毁一件办件的当事人的数据密钥：其密封内容从此无人能打开，留痕日志仍可核验。不可恢复。
 
 一人申请，另一人再执行一次即为确认，各用自己的账户与一次性口令。当事人的办件须全部闭环，动作须全部了结。
 备份中的密钥随备份到期消失；其他进程最迟十分钟后忘记。理由中不要写当事人信息。"""
+_RESUME = """从备份恢复台账之后，让留痕日志从台账仍有的最后一个签名头续接。
+
+其后的签名头移入 heads.lost-*.jsonl 保存；丢失了多少、由谁续接，记为一条留痕。
+保存过更新签名头的人仍能看出中断。"""
 _VERIFY = """核验一个证据包，或（不写文件）核验整份留痕日志：逐条比对数据库与库外的签名头。
 
 证据包的核验不需要数据库与密钥。发现改动、删除、调换、截短、整份替换或签名头回退时退出码 1，
@@ -40,7 +47,9 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.add_typer(evidence, name="evidence")
     evidence.command("verify", help=_VERIFY)(verify)
+    evidence.command("export", help=_EXPORT)(export)
     evidence.command("forget", help=_FORGET)(forget)
+    evidence.command("resume", help=_RESUME)(resume)
 
 
 def verify(
@@ -62,6 +71,62 @@ def verify(
     whole = _verify_log(verifier, kept)
     say(whole, _log_lines(whole), json_out=json_out)
     raise typer.Exit(FINDINGS if whole.findings else FINE)
+
+
+def export(
+    case_no: Annotated[str, typer.Argument(metavar="办件编号")],
+    out: Annotated[Path | None, typer.Option("--out", help="证据包文件；不写则为 办件编号.zip")] = None,
+    opened: Annotated[bool, typer.Option("--open", help="附上明文与盐（个人信息）")] = False,
+    by: Annotated[str | None, typer.Option("--by", help="经办人账户，--open 时必须")] = None,
+    code: Code = None,
+    since: Annotated[
+        Path | None, typer.Option("--since", help="对方保存的签名头：附上日志自那时延续至今的证明")
+    ] = None,
+    json_out: Json = False,
+) -> None:
+    """See _EXPORT."""
+    from models.evidence.folder import EvidenceFolder
+    from models.evidence.signing import SigningKeyBroken
+    from tasks.composition import open_services
+    from tasks.evidence_export import Exported, export_case
+
+    if opened and not by:
+        raise typer.BadParameter("附明文须有经办人：请加 --by", param_hint="--by")
+    said = code_of(code) if opened else ""
+    kept = _kept(since)
+    settings = begin_work(log_level="warning")
+    if settings.evidence_key_file is None:
+        raise SigningKeyBroken("SHENGUAN_EVIDENCE_KEY_FILE", "未设置：请在封存留痕的主机上导出")
+    verifier = _own_key(settings.evidence_key_file)
+
+    async def run() -> Exported:
+        async with open_services() as services:
+            if opened and by:
+                await signed(services, by=by, code=said, act="evidence_open", subject=case_no)
+            await services.sealer.seal(now=True)
+            return await export_case(
+                services.ledger,
+                EvidenceFolder(settings.evidence_folder),
+                verifier,
+                case_no,
+                out or Path(f"{case_no}.zip"),
+                opens=services.sealing if opened else None,
+                since=kept,
+            )
+
+    done = asyncio.run(run())
+    more = f"，{done.closed} 条已无法打开" if done.closed else ""
+    line = (
+        f"已写出 {done.file}：{done.leaves} 条留痕，{done.opened} 条附明文{more}；"
+        f"签名头 {done.size} 条，公钥 {done.key}"
+    )
+    say(done, [line], json_out=json_out)
+
+
+def _own_key(key_file: Path) -> "Verifier":
+    from models.evidence.signing import Signer
+
+    return Signer.load(key_file).verifier
 
 
 def forget(
@@ -90,6 +155,36 @@ def forget(
         line = f"已申请销毁 {case_no} 当事人的密钥（{done.asked_by}）；请另一人用自己的账户再执行一次"
     else:
         line = f"已销毁 {done.keys} 把密钥（{done.asked_by} 申请，{done.confirmed_by} 确认），内容不可恢复"
+    say(done, [line], json_out=json_out)
+
+
+def resume(
+    by: Annotated[str, typer.Option("--by", help="经办人，记入留痕", min=1, max=40)],
+    note: Annotated[str, typer.Option("--note", help="何时从哪份备份恢复", min=1, max=200)],
+    json_out: Json = False,
+) -> None:
+    """See _RESUME."""
+    from models.evidence.folder import EvidenceFolder
+    from models.evidence.signing import SigningKeyBroken
+    from models.ledger.connection import Ledger
+    from tasks.resuming import Resumed
+    from tasks.resuming import resume as go_on
+
+    settings = begin_work(log_level="warning")
+    if settings.evidence_key_file is None:
+        raise SigningKeyBroken("SHENGUAN_EVIDENCE_KEY_FILE", "未设置：请在封存留痕的主机上执行")
+    verifier = _own_key(settings.evidence_key_file)
+
+    async def run() -> Resumed:
+        async with Ledger.open(settings.database_url.get_secret_value(), max_size=1) as ledger:
+            folder = EvidenceFolder(settings.evidence_folder)
+            return await go_on(ledger, folder, verifier, by=by, note=note)
+
+    done = asyncio.run(run())
+    line = (
+        f"从第 {done.size} 条续接；丢失 {done.lost_leaves} 条留痕、{done.lost_heads} 个签名头，"
+        f"签名头保存在 {done.lost}"
+    )
     say(done, [line], json_out=json_out)
 
 

@@ -73,6 +73,10 @@ def lines(told: "Status") -> Iterator[str]:
     for feed in told.feeds:
         yield f"数据源    {SYSTEMS.get(feed.source, feed.source)} {feed.name}：{ago(feed.age_s)}前读到最新"
     yield from (_complete(each) for each in told.completeness)
+    kept = told.evidence
+    last = f"，最近封存 {ago(kept.age_s)}前" if kept.age_s is not None else "，尚未封存过"
+    waits = f"，最早已等 {ago(kept.waits_s)}" if kept.unsealed else ""
+    yield f"留痕      {kept.sealed} 条已封存，待封存 {kept.unsealed} 条{waits}{last}"
     yield (
         f"镜像      状态落后 {told.mirror_behind} 件，最久 {ago(told.mirror_lag_s)}；"
         f"经过落后 {told.mirror_lines_behind} 件，最久 {ago(told.mirror_lines_lag_s)}"

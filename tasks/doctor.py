@@ -17,6 +17,7 @@ from models.ledger.keyring import Keyring, KeyringBroken
 from models.ledger.queries import standing
 from models.ledger.server import OLDEST_MAJOR, Server, look
 from tasks.diagnosis import Diagnosis, Finding, attention, bad, fine
+from tasks.doctor_evidence import look_at_evidence
 from tasks.doctor_outside import look_outside
 
 PREFECT = "3.8.8"
@@ -104,6 +105,7 @@ async def _database(settings: Settings, city: City | None) -> list[Finding]:
     found = [*_server(server), _skew((server.now - machine).total_seconds()), _schema(revision)]
     if revision == migrate.head():
         found += await _loaded(url, city)
+        found += await look_at_evidence(settings)
     return found
 
 

@@ -128,9 +128,9 @@ class Sealer:
             if not await evidence.try_sealer_lock(conn):
                 return Sealed()
             seal = await evidence.last_seal(conn)
-            if seal is not None and not _belongs(seal, head):
+            if seal is not None and not belongs(seal, head):
                 # The seal was committed, its head was not written.
-                _assert_follows(seal, head)
+                assert_follows(seal, head)
                 begin = head.size if head else 0
                 missing = await evidence.hashes(conn, begin, seal.size)
                 head = await self._write(signer, seal, missing, begin)
@@ -186,7 +186,8 @@ class Sealer:
             self._wrote = True
 
 
-def _belongs(seal: Seal, head: Head | None) -> bool:
+def belongs(seal: Seal, head: Head | None) -> bool:
+    """Whether this head says what the ledger's last round says."""
     return (
         head is not None
         and (head.size, head.root, head.previous) == (seal.size, seal.root, seal.previous_head)
@@ -194,7 +195,12 @@ def _belongs(seal: Seal, head: Head | None) -> bool:
     )
 
 
-def _assert_follows(seal: Seal, head: Head | None) -> None:
+def assert_follows(seal: Seal, head: Head | None) -> None:
+    """Returns when the round only waits for its head to be written.
+
+    Raises:
+        EvidenceBroken: heads or ledger went back, or they are of two logs.
+    """
     if (head.digest() if head else NO_HEAD) == seal.previous_head and seal.size > (head.size if head else 0):
         return
     if head is None:

@@ -7,8 +7,17 @@ from models.domain.reasons import answer_name, reason_name
 from models.domain.workdays import Calendar, business_day
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, guard, quarantine, reconciling, showing, standing, summary
-from tasks.status_told import BusinessClock, Completeness, FeedRead, Findings, Status, Stopped, Waiting
+from models.ledger.queries import clock, evidence, guard, quarantine, reconciling, showing, standing, summary
+from tasks.status_told import (
+    BusinessClock,
+    Completeness,
+    EvidenceTold,
+    FeedRead,
+    Findings,
+    Status,
+    Stopped,
+    Waiting,
+)
 
 _LISTED = 50
 _INBOX = "inbox:"
@@ -36,6 +45,7 @@ async def read_status(ledger: Ledger, calendar: Calendar) -> Status:
             no_phone=await _no_phone(conn, now),
             dispatching=await _dispatching(conn, now),
             feeds=await _feeds(conn),
+            evidence=EvidenceTold(**await evidence.backlog(conn)),
             mirror_behind=lag.cases,
             mirror_lag_s=lag.seconds,
             mirror_lines_behind=lag.lines_cases,

@@ -84,6 +84,17 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceTold:
+    """Leaves with a place in the tree and without, how long the oldest waits, when the last round was."""
+
+    sealed: int
+    unsealed: int
+    waits_s: float
+    sealed_at: datetime | None
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at one moment. Counts by state; effects by channel, then state.
 
@@ -104,6 +115,7 @@ class Status:
     no_phone: tuple[Findings, ...]
     dispatching: tuple[Findings, ...]
     feeds: tuple[FeedRead, ...]
+    evidence: EvidenceTold
     mirror_behind: int
     mirror_lag_s: float
     mirror_lines_behind: int

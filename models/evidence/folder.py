@@ -108,6 +108,14 @@ class EvidenceFolder:
                 end = _whole(file.fileno())
         _append(path, end, head.line() + b"\n")
 
+    def go_back(self, size: int, heads: int, lost: str) -> None:
+        """Let the log end behind its first ``heads`` heads and ``size`` leaves; ``lost`` keeps the others."""
+        path = self.path / HEADS
+        lines = path.read_bytes().splitlines(keepends=True)
+        _append(self.path / lost, 0, b"".join(lines[heads:]))
+        _append(path, len(b"".join(lines[:heads])), b"")
+        _append(self.path / HASHES, size * HASH_BYTES, b"")
+
 
 def _append(path: Path, at: int, content: bytes) -> None:
     """Write behind the first ``at`` bytes; what lay there was never whole."""

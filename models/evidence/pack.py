@@ -91,6 +91,9 @@ def write_pack(
             "proof": [each.hex() for each in consistency[1]],
         },
     }
+    # It may hold personal data: its owner's, from the first byte on.
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr(PACK, json.dumps(value, ensure_ascii=False, indent=1))
         pack.writestr(PUBLIC, verifier.pem())

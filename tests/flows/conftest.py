@@ -17,6 +17,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from models.evidence.signing import create_signing_key
 from models.ledger.one_time import code_at
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,7 @@ def city_lived(cluster, migrated, keyring_file, tmp_path_factory):
     generate = [sys.executable, "-m", "adapters.sandbox.world", "--seed=11", f"--cases={CASES}"]
     subprocess.run([*generate, "--city-dir=config/yiyang", f"--out={world}"], cwd=ROOT, check=True)
     processes, ports = _simulators(folder, world)
+    create_signing_key(folder / "evidence.key")
     settings = {
         "SHENGUAN_DATABASE_URL": cluster.url("app", "desk"),
         "SHENGUAN_SEAL_KEYS_FILE": str(keyring_file),
@@ -45,6 +47,9 @@ def city_lived(cluster, migrated, keyring_file, tmp_path_factory):
         "SHENGUAN_SMS_SECRET_KEY": SECRET,
         "SHENGUAN_LISTENER_PATH_SECRET": "an-unguessable-path-1",
         "SHENGUAN_LISTENER_PORT": "1",
+        "SHENGUAN_EVIDENCE_KEY_FILE": str(folder / "evidence.key"),
+        "SHENGUAN_EVIDENCE_DIR": str(folder / "evidence"),
+        "SHENGUAN_EVIDENCE_EVERY_S": "0",
     }
     try:
         with pytest.MonkeyPatch.context() as patch:

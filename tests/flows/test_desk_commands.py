@@ -197,6 +197,7 @@ def test_the_doctor_names_what_is_off(shenguan, monkeypatch):
         "政务服务平台",
         "信用系统",
         "短信网关",
+        "留痕",
     ):
         assert found[what]["level"] == "fine", found[what]
     assert found["回执监听"]["level"] == "attention"

@@ -9,11 +9,16 @@ from hashlib import sha256
 import psycopg
 import pytest
 
+from config.settings import Settings
 from models.domain.merkle import leaf_hash, root_of
 from models.evidence import folder as folder_module
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer, create_signing_key
+from tasks.doctor_evidence import look_at_evidence
+from tasks.evidence_log import verify_log
+from tasks.resuming import CannotResume, resume
 from tasks.sealer import EvidenceBroken, Sealer, SealingStopped
+from tasks.standing import read_status
 from tasks.steps import admit_cases, send_pushes
 from tests.tasks.records import case, serial
 
@@ -239,3 +244,72 @@ async def test_nobody_changes_evidence(cluster, shared_database, world, table, v
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         conn.execute(verb.format(table, column=column))
+
+
+async def test_a_restored_ledger_goes_on_behind_the_heads_it_still_has(
+    world, log_of, cluster, shared_database
+):
+    ledger = world.services.ledger
+    for _ in range(3):
+        await pushed(world, 1)
+        await log_of().seal()
+    with pytest.raises(CannotResume, match="无须"):
+        await resume(ledger, log_of.folder, log_of.verifier, by="张工", note="试")
+    heads = [head for _, head in log_of.folder.heads()]
+    with psycopg.connect(cluster.url("superuser", shared_database), autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")
+        size = heads[0].size
+        conn.execute(
+            "DELETE FROM evidence_leaves WHERE number IN"
+            " (SELECT leaf FROM evidence_positions WHERE position >= %s)",
+            (size,),
+        )
+        conn.execute("DELETE FROM evidence_positions WHERE position >= %s", (size,))
+        conn.execute("DELETE FROM evidence_seals WHERE size > %s", (size,))
+        # a restore takes the facts back as well
+        gone = "NOT IN (SELECT number FROM evidence_leaves)"
+        conn.execute(f"DELETE FROM effect_attempts WHERE leaf {gone} OR answer_leaf {gone}")
+        conn.execute(f"DELETE FROM inbox_raw WHERE leaf {gone}")
+    with pytest.raises(EvidenceBroken):
+        await log_of().seal()
+    done = await resume(ledger, log_of.folder, log_of.verifier, by="张工", note="自三月备份恢复")
+    assert (done.size, done.lost_heads, done.lost_leaves) == (size, 2, heads[2].size - size)
+    lost = (log_of.folder.path / done.lost).read_bytes().splitlines()
+    assert lost == [head.line() for head in heads[1:]]
+    await pushed(world, 1)
+    await log_of().seal()
+    verified = await verify_log(ledger, log_of.folder, log_of.verifier)
+    assert verified.is_whole, verified.findings
+    said = [each for each in await leaves(world) if each["kind"] == "resumed"]
+    assert [(each["by"], each["lost_head"]) for each in said] == [("张工", heads[2].digest().hex())]
+    kept = await verify_log(ledger, log_of.folder, log_of.verifier, kept=heads[2])
+    assert {each.kind for each in kept.findings} == {"kept"}
+    assert await world.column("SELECT kind FROM incidents WHERE closed_at IS NULL") == []
+
+
+async def test_status_and_doctor_tell_how_evidence_stands(world, log_of, tmp_path):
+    services = world.services
+    await pushed(world, 1)
+    before = (await read_status(services.ledger, services.calendar)).evidence
+    assert (before.sealed, before.age_s) == (0, None)
+    assert before.unsealed == await world.value("SELECT count(*) FROM evidence_leaves") > 0
+    await log_of().seal()
+    after = (await read_status(services.ledger, services.calendar)).evidence
+    assert (after.sealed, after.unsealed) == (before.unsealed, 0)
+
+    async def doctor(**more):
+        settings = Settings(**(world.settings | {key: str(value) for key, value in more.items()}))
+        (found,) = await look_at_evidence(settings)
+        return found.level
+
+    here = {"evidence_key_file": tmp_path / "evidence.key", "evidence_dir": log_of.folder.path}
+    assert await doctor() == "attention"
+    assert await doctor(**here) == "fine"
+    assert await doctor(**here | {"evidence_dir": tmp_path / "another"}) == "fine", "one round may be cut off"
+    await pushed(world, 1)
+    await log_of().seal()
+    assert await doctor(**here | {"evidence_dir": tmp_path / "another"}) == "bad"
+    create_signing_key(tmp_path / "other.key")
+    assert await doctor(**here | {"evidence_key_file": tmp_path / "other.key"}) == "bad"
+    await world.change('INSERT INTO evidence_leaves (leaf) VALUES (\'{"at":"2020-01-01T00:00:00.000000Z"}\')')
+    assert await doctor(**here) == "bad", "a leaf that nobody seals"

@@ -124,6 +124,24 @@ async def say_forgotten(
     return row
 
 
+async def say_resumed(
+    conn: Conn, identity: UUID, *, lost_heads: int, lost_leaves: int, lost_head: bytes, by: str, note: str
+) -> None:
+    """Write the leaf of a log that goes on after a restore, behind heads that it has lost."""
+    await conn.execute(
+        (
+            "INSERT INTO evidence_leaves (leaf) SELECT "
+            """'{"v":1,"kind":"resumed","own_id":"' || own_id || '","lost_heads":' || heads"""
+            """ || ',"lost_leaves":' || leaves || ',"lost_head":"' || encode(head, 'hex')"""
+            """ || '","by":' || to_json(by)::text || ',"note":' || to_json(note)::text || ',"at":' || """
+            + _TIME.format("clock_timestamp()")
+            + """ || '}' FROM (SELECT %s::uuid AS own_id, %s::int AS heads, %s::bigint AS leaves,"""
+            " %s::bytea AS head, %s::text AS by, %s::text AS note) r"
+        ).encode(),
+        (identity, lost_heads, lost_leaves, lost_head, by, note),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Seal:
     """The tree after one round of the sealer; ``previous_head`` is the SHA-256 of the head before."""
@@ -224,12 +242,18 @@ async def hashes(conn: Conn, begin: int, end: int) -> bytes:
 
 
 async def backlog(conn: Conn) -> dict[str, Any]:
-    """``sealed``, ``unsealed`` and how many seconds the oldest unsealed leaf waits (``waits_s``)."""
+    """How many leaves are ``sealed`` and ``unsealed``, and when the sealer last did something.
+
+    ``waits_s`` is how long the oldest unsealed one waits; ``sealed_at`` and ``age_s`` are of the last
+    round, None before the first.
+    """
     cursor = await conn.execute(
         (
-            "SELECT (SELECT coalesce(max(size), 0) FROM evidence_seals) AS sealed, u.unsealed,"
+            "SELECT coalesce(s.size, 0) AS sealed, s.sealed_at,"
+            " extract(epoch FROM clock_timestamp() - s.sealed_at)::float AS age_s, u.unsealed,"
             " coalesce(extract(epoch FROM clock_timestamp() - u.since::timestamptz), 0)::float AS waits_s"
             " FROM (SELECT count(*) AS unsealed, min(" + LEAF_TIME + ") AS since" + _UNSEALED + ") u"
+            " LEFT JOIN (SELECT size, sealed_at FROM evidence_seals ORDER BY size DESC LIMIT 1) s ON true"
         ).encode()
     )
     row = await cursor.fetchone()

@@ -1,0 +1,54 @@
+"""The example on the page, computed by the second verifier from the page's own words."""
+
+import hmac
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from tests.outside import evidence_check as check
+
+PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
+
+
+@pytest.fixture(scope="module")
+def example():
+    return json.loads(re.search(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[1])
+
+
+def test_its_leaves_have_their_hashes_and_stand_under_its_heads(example):
+    hashes = [check.leaf_hash(leaf) for leaf in example["leaves"]]
+    assert [each.hex() for each in hashes] == example["leaf_hashes"]
+    for head in example["heads"]:
+        assert check.tree_root(hashes[: head["size"]]).hex() == head["root"]
+    proof = [bytes.fromhex(each) for each in example["proof_of_position_1"]]
+    assert check.root_by_path(1, 3, hashes[1], proof).hex() == example["heads"][1]["root"]
+
+
+def test_its_heads_are_signed_and_follow_each_other(example):
+    public = load_pem_public_key(example["public_key"].encode())
+    first, second = example["heads"]
+    assert check.wrong_signature(first, public) is None
+    assert check.wrong_signature(second, public) is None
+    assert check.wrong_signature(second | {"size": 4}, public)
+    assert (first["previous"], second["previous"]) == ("00" * 32, check.head_digest(first))
+
+
+def test_its_bytes_are_what_its_leaves_say(example):
+    inward, intent, answer = (json.loads(leaf) for leaf in example["leaves"])
+    salted = hmac.new(bytes.fromhex(example["salt"]), example["plain"].encode(), "sha256").hexdigest()
+    assert inward["commitment"] == intent["commitment"] == salted
+    assert inward["sealed"] == sha256(example["sealed"].encode()).hexdigest()
+    assert check.own_id("push", example["business_key"], example["content_version"]) == intent["own_id"]
+    assert answer["own_id"] == intent["own_id"]
+
+
+def test_its_older_head_is_the_beginning_of_its_newer(example):
+    """Of two and three leaves the proof is the third leaf's hash alone."""
+    (third,) = example["consistency_2_to_3"]
+    old = bytes.fromhex(example["heads"][0]["root"])
+    assert third == example["leaf_hashes"][2]
+    assert sha256(b"\1" + old + bytes.fromhex(third)).hexdigest() == example["heads"][1]["root"]
