@@ -16,6 +16,7 @@ from benchmarks.outside import outside
 from benchmarks.prefect_home import DATABASE as PREFECT_DATABASE
 from benchmarks.prefect_home import PrefectHome, make_prefect_template, prefect_home
 from benchmarks.systems import HOME, SYSTEMS
+from models.evidence.signing import create_signing_key
 from models.ledger.keyring import create_keyring
 
 Round = dict[str, Any]
@@ -46,6 +47,7 @@ def measure(
     shutil.rmtree(work, ignore_errors=True)
     jobs = _jobs(work, systems, cases=cases, seed=seed, city_dir=city_dir)
     create_keyring(work / "keys.json")
+    create_signing_key(work / "evidence.key")
     measured: list[Round] = []
     with Cluster.create_or_open(folder / "pg") as cluster, Control() as control:
         databases = Databases(cluster)
@@ -102,6 +104,8 @@ def _one(folder: Path, databases: Databases, job: Job, name: str, number: int) -
             "SHENGUAN_DATABASE_URL": stack.enter_context(databases.fresh(ledger)),
             "SHENGUAN_POOL_SIZE": str(POOL),
             "SHENGUAN_SEAL_KEYS_FILE": str((folder / "keys.json").resolve()),
+            "SHENGUAN_EVIDENCE_KEY_FILE": str((folder / "evidence.key").resolve()),
+            "SHENGUAN_EVIDENCE_DIR": str((folder / f"{number}-{name}" / "evidence").resolve()),
             "SHENGUAN_LISTENER_PATH_SECRET": "no-receipts-in-the-reference-job",
         }
         prefect: PrefectHome | None = None
