@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+from dataclasses import replace
 from hashlib import sha256
 
 import psycopg
@@ -15,6 +16,7 @@ from models.evidence import folder as folder_module
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer, create_signing_key
 from tasks.doctor_evidence import look_at_evidence
+from tasks.draining import drain
 from tasks.evidence_log import verify_log
 from tasks.resuming import CannotResume, resume
 from tasks.sealer import EvidenceBroken, Sealer, SealingStopped
@@ -313,3 +315,15 @@ async def test_status_and_doctor_tell_how_evidence_stands(world, log_of, tmp_pat
     assert await doctor(**here | {"evidence_key_file": tmp_path / "other.key"}) == "bad"
     await world.change('INSERT INTO evidence_leaves (leaf) VALUES (\'{"at":"2020-01-01T00:00:00.000000Z"}\')')
     assert await doctor(**here) == "bad", "a leaf that nobody seals"
+
+
+async def test_a_folder_that_cannot_be_written_stops_no_effect_and_ends_no_drain(world, log_of, tmp_path):
+    """A file stands where the folder should be: a real disk says no."""
+    (tmp_path / "taken").touch()
+    services = replace(world.services, sealer=log_of(tmp_path / "taken"))
+    await world.arrive(case(serial()))
+    done = await drain(services, timeout_s=60)
+    assert done.due == 0
+    assert world.stored("platform") != []
+    assert await world.column("SELECT kind FROM incidents WHERE closed_at IS NULL") == ["evidence_stopped"]
+    assert await world.value("SELECT count(*) FROM evidence_positions") == 0
