@@ -5,14 +5,16 @@ run is Completed, and the cases go on as they are.
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.prefect_api.values import ENGINE_STATES, NewRun, RunState, State
+from adapters.prefect_api.values import ENGINE_STATES, LogLine, NewRun, RunState, State
 from models.domain.reasons import reason_name
 from models.ledger.connection import Ledger
 from models.ledger.queries import matters
@@ -100,6 +102,10 @@ async def _show(
         return  # somebody clicked Retry: an engine is at work
     if run is None or run.state != one.state:
         await prefect.move_runs([run_id] if run_id else [], one.state)
+    if run is None and run_id is not None:
+        # one that ends us between here and the note says it once more: it is no timeline
+        sentence = f"{one.counted}。{sentence_of(one.row)}"
+        await prefect.write_logs([LogLine(run_id, datetime.now(UTC), sentence, logging.ERROR)])
     table = run is None or (tables and one.known["message"] != one.digest)
     if table:
         await prefect.create_artifact(

@@ -80,6 +80,9 @@ async def test_a_dead_target_is_one_run_with_what_waits_and_ends_when_it_heals(
     assert "2 项对外动作在等，涉及办件 2 件" in table["description"]
     assert {row["办件"] for row in json.loads(table["data"])} == {case_no for _, case_no in cases[:2]}
 
+    (line,) = await prefect._wire.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [dead["id"]]}}})
+    assert "2 项对外动作在等，涉及办件 2 件。" in line["message"]
+
     # nothing new: nothing is written; more that waits: another table of the same run
     await show_matters(ledger, prefect, deployment_id=deployment)
     assert len(await tables(prefect, dead["id"])) == 1
