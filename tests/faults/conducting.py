@@ -17,6 +17,8 @@ from tests.faults.rows import every_row
 
 SEED = 20260701
 FINE, FINDINGS, MISSING = 0, 1, 2
+LAST = 26
+"""The rows of the list; those beyond it are shows."""
 
 
 def main(arguments: list[str]) -> int:
@@ -69,6 +71,10 @@ def _conduct(wanted, given) -> int:
             if not given.long:
                 break
             seed += 1
+        for number in () if given.row or given.mutant else sorted(set(range(1, LAST + 1)) - set(ROWS)):
+            rows.append(_without_end(number, "没有写成", given, "清单中的这一行还没有写成"))
+            fine = False
+            table.row(rows[-1])
         for mutant in _wanted_mutants(given):
             result = run_mutant(mutant, seed=given.seed, given=given, out=out)
             mutants.append(result)
@@ -142,6 +148,20 @@ def run_row(number: int, *, seed: int, given, folder: Path, tree: Path | None = 
             "broken": True,
         }
     return {**result, "seconds": round(time.monotonic() - begun, 1)}
+
+
+def _without_end(number: int, title: str, given, problem: str) -> dict:
+    """The result of a row that has none."""
+    return {
+        "row": number,
+        "title": title,
+        "seed": given.seed,
+        "cases": given.cases,
+        **dict.fromkeys(("hit", "lost", "doubled", "unexpected", "silent", "held", "drained_s")),
+        "problems": [problem],
+        "broken": True,
+        "seconds": 0,
+    }
 
 
 def _wait(child, patience_s) -> str:
