@@ -218,8 +218,8 @@ class Settings(BaseSettings):
     )
     var_dir: Path = _said("运行数据目录", "Where files made while running lie.", Path("var"))
     journal_dir: Path | None = _said(
-        "外发日志目录（须在数据库之外；不设则为运行数据目录下的 journal）",
-        "Where this host's journal of what left lies, outside the database; unset: journal/ in var_dir.",
+        "外发日志目录（须在数据库之外；不设则为密钥文件旁的 journal）",
+        "Where this host's journal lies, outside the database; unset: journal/ beside the key file.",
         None,
     )
     journal_mebibytes: Positive = _said(
@@ -273,7 +273,7 @@ class Settings(BaseSettings):
     @property
     def journal_folder(self) -> Path:
         """Below which the journal of each ledger lies."""
-        return self.journal_dir or self.var_dir / "journal"
+        return self.journal_dir or self.seal_keys_file.parent / "journal"
 
     @property
     def evidence_folder(self) -> Path:

@@ -97,7 +97,7 @@ async def test_the_schedule_makes_runs_until_it_stands_still(deployed, prefect: 
 
 def test_only_the_mirrored_deployments_have_no_limit() -> None:
     free = [one["name"] for one in DECLARED if "concurrency_limit" not in one]
-    assert free == ["case-lifecycle", "incident"]
+    assert free == ["case-lifecycle", "incident", "dispatch"]
     patient = {"release-held", "rerun-failed"}
     for one in DECLARED:
         if one["name"] not in free:
