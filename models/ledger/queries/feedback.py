@@ -106,8 +106,9 @@ async def reopen_found(conn: Conn, reason_prefix: str, released_by: str) -> int:
     """
     cursor = await conn.execute(
         "WITH released AS (UPDATE quarantine q SET released_at = now(), released_by = %(by)s"
-        " FROM inbox i JOIN cases c ON i.reason = %(prefix)s || c.case_no"
-        " WHERE q.released_at IS NULL AND q.kind = 'feedback' AND q.rule = 'orphan' AND i.id = q.inbox_id"
+        " FROM inbox i JOIN cases c ON c.case_no = substr(i.reason, length(%(prefix)s::text) + 1)"
+        " WHERE starts_with(i.reason, %(prefix)s) AND q.released_at IS NULL"
+        " AND q.kind = 'feedback' AND q.rule = 'orphan' AND i.id = q.inbox_id"
         " RETURNING q.inbox_id)"
         " UPDATE inbox i SET outcome = 'waiting', reason = NULL FROM released r WHERE i.id = r.inbox_id",
         {"by": released_by, "prefix": reason_prefix},

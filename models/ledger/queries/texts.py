@@ -112,7 +112,7 @@ async def last_texts(conn: Conn, phones: Sequence[bytes], day: str) -> dict[byte
         "  e.state IN ('planned', 'leased', 'intent', 'unknown') AS open,"
         "  e.state = 'refused' AND e.decided_at IS NULL AS refused FROM sms_texts t"
         "  JOIN effects e ON e.own_id = t.own_id WHERE t.phone_index = p.phone_index"
-        "  ORDER BY t.planned_business DESC LIMIT 1) last ON true",
+        "  ORDER BY t.business_day DESC, t.planned_business DESC LIMIT 1) last ON true",
         {"phones": list(phones), "day": day},
     )
     return {row["phone_index"]: row for row in await cursor.fetchall()}

@@ -138,6 +138,8 @@ class SmsText(SQLModel, table=True):
     """What is known of a text beyond its effect; content stays sealed in the effect."""
 
     __tablename__ = "sms_texts"
+    # what a phone got today, and its last one
+    __table_args__ = (Index("ix_sms_texts_phone", "phone_index", "business_day", "planned_business"),)
 
     own_id: str = Field(primary_key=True, foreign_key="effects.own_id")
     phone_index: bytes

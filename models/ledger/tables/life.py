@@ -27,7 +27,8 @@ class Case(SQLModel, table=True):
         CheckConstraint(
             "state NOT IN ('completed', 'settled') OR result IS NOT NULL", name="completed_has_result"
         ),
-        Index("uq_cases_number", "source", "case_no", unique=True),
+        # the number first: feedback names its case by it, and not the source
+        Index("uq_cases_number", "case_no", "source", unique=True),
         # the settling step looks only at cases whose observation is over
         Index("ix_cases_to_settle", "observe_until", postgresql_where=text("state = 'completed'")),
         # the credit check at the door finds who was not looked up yet
