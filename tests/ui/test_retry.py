@@ -59,12 +59,17 @@ def test_retry_sends_a_refused_push_for_real(standing, page) -> None:
     picture(page, "refused-and-its-timeline")
     page.get_by_text("Details", exact=True).first.click()
     page.get_by_text("State Message").first.wait_for()
+    page.get_by_text("See More").first.click()
+    page.wait_for_function(
+        "() => /shenguan decide/.test(document.body.textContent.split('State Message')[1])"
+    )
     words = page.locator("body").text_content()
     # the log page's line says no "since": this is the state's own sentence
     assert re.search(r"，自 \d{4}-\d\d-\d\d \d\d:\d\d。对方答复：.*。可以安全再试：", words), words
     assert f"点 Retry，或运行 shenguan rerun {number}" in words
     assert "负责：" in words
     picture(page, "what-happened-and-what-to-do")
+    page.reload()  # whatever stands open is closed
 
     assert stored_over_there(standing, own_id) == []
     clicked = datetime.now(UTC)
