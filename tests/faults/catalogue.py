@@ -17,6 +17,7 @@ class Entry:
     least: int
     needs: tuple[str, ...] = ()
     prefect: bool = False
+    second_gateway: bool = False
     patience_s: int = 300
     settings: dict[str, str] = field(default_factory=dict)
     world: Callable[[Any, Any], None] | None = None

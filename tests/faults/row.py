@@ -69,6 +69,7 @@ class Row:
             dispatcher=False,
             fresh=True,
             prefect=entry.prefect,
+            second_gateway=entry.second_gateway,
             given=settings,
         )
         self.stack = _WorldStack(self)
@@ -118,7 +119,7 @@ class Row:
     def set_clock(self, business: datetime):
         """It is this business time for us and for all others, and it stands."""
         self.now = business
-        running = [system for system in SYSTEMS if self.stack.supervisor.is_alive(f"sim-{system}")]
+        running = [system for system in self.plan.simulated if self.stack.supervisor.is_alive(f"sim-{system}")]
         clock = Clock(datetime.now(UTC), business, 0)
         for system in running:
             self.stack.simulators._tell_clock(system, clock)
@@ -184,7 +185,7 @@ class Row:
 
     def stop_ours(self):
         """Ends every worker; the outside, the listener and the ledger stay."""
-        kept = ("listener", "postgres-will", "prefect-server", *(f"sim-{system}" for system in SYSTEMS))
+        kept = ("listener", "postgres-will", "prefect-server", *(f"sim-{system}" for system in self.plan.simulated))
         for name in list(self.stack.supervisor._running):
             if name not in kept:
                 self.stop(name)

@@ -78,6 +78,8 @@ def compare(row) -> dict:
         argv += [f"--{system}-feed", str(simulators.feed(system))]
     argv += ["--sms-ledger", str(simulators.ledger("sms"))]
     argv += ["--statement", str(row.folder / "statement.jsonl"), "--json", str(out)]
+    if row.plan.second_gateway:
+        argv += ["--more-sms-ledger", str(simulators.ledger("sms2"))]
     argv += ["--window", str(row.window_days * 86400)]
     argv += ["--reread", str(row.reread_s)] if row.reread_s else []
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
