@@ -94,7 +94,7 @@ MUTANTS = [
                 "tasks/dispatch.py",
                 "    if await marked.written():\n        verdicts =",
                 (
-                    "        early = await _call_all(line, mine, lease_ends)\n"
+                    "        early = await _call_all(line, mine, lease_ends, gate, pace)\n"
                     "    if await marked.written():\n        verdicts = early or"
                 ),
             ),

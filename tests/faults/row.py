@@ -119,7 +119,8 @@ class Row:
     def set_clock(self, business: datetime):
         """It is this business time for us and for all others, and it stands."""
         self.now = business
-        running = [system for system in self.plan.simulated if self.stack.supervisor.is_alive(f"sim-{system}")]
+        alive = self.stack.supervisor.is_alive
+        running = [system for system in self.plan.simulated if alive(f"sim-{system}")]
         clock = Clock(datetime.now(UTC), business, 0)
         for system in running:
             self.stack.simulators._tell_clock(system, clock)
@@ -185,7 +186,8 @@ class Row:
 
     def stop_ours(self):
         """Ends every worker; the outside, the listener and the ledger stay."""
-        kept = ("listener", "postgres-will", "prefect-server", *(f"sim-{system}" for system in self.plan.simulated))
+        outside = [f"sim-{system}" for system in self.plan.simulated]
+        kept = ("listener", "postgres-will", "prefect-server", *outside)
         for name in list(self.stack.supervisor._running):
             if name not in kept:
                 self.stop(name)

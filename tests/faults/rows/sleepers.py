@@ -12,6 +12,7 @@ from tests.faults.rows.deaths import texts_in_flight
 
 LEASE_S = 2.0
 AT_ONCE = 6
+SAME = 2
 # No sleeper's transaction may stand in the way of all others for long: PostgreSQL ends it after a minute.
 ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "in_keep", "in_watermark"}]
 
@@ -31,12 +32,15 @@ def slept_past_lease(row):
     row.faults("platform", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
     row.faults("sms", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
     row.days(3, each_s=0)
-    points = [*forked.AFTER_A_CALL, *ASLEEP_POINTS, *ASLEEP_POINTS]
+    points = [*ASLEEP_POINTS, *ASLEEP_POINTS]
     draw.shuffle(points)
     points = points[: row.times(len(points))]
-    for begin in range(0, len(points), AT_ONCE):
+    # Between a call and its record whoever made the call falls asleep, not one of many.
+    groups = [[point] * SAME for point in forked.AFTER_A_CALL]
+    groups += [points[begin : begin + AT_ONCE] for begin in range(0, len(points), AT_ONCE)]
+    for group in groups:
         row.days(2, each_s=0)
-        sleepers = [forked.start(signal.SIGSTOP, point).go() for point in points[begin : begin + AT_ONCE]]
+        sleepers = [forked.start(signal.SIGSTOP, point).go() for point in group]
         time.sleep(2.0)
         asleep = [each for each in sleepers if is_stopped(each.pid)]
         flying |= set(texts_in_flight(row))

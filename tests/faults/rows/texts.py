@@ -71,8 +71,8 @@ def failover(row):
     if not second:
         row.problems.append("备用网关没有送出任何短信")
     both = row.value(
-        "SELECT count(*) FROM effects e WHERE e.channel = 'sms' AND e.via = 'sms2' AND EXISTS"
-        " (SELECT FROM effect_attempts a WHERE a.own_id = e.own_id AND a.outcome IN ('unknown', 'worker_lost'))"
+        "SELECT count(*) FROM effects e WHERE e.channel = 'sms' AND e.via = 'sms2' AND EXISTS (SELECT FROM"
+        " effect_attempts a WHERE a.own_id = e.own_id AND a.outcome IN ('unknown', 'worker_lost'))"
     )
     if both:
         row.problems.append(f"首个网关结果未明的短信 {both} 条交给了备用网关")
