@@ -130,8 +130,14 @@ def run_row(number: int, *, seed: int, given, folder: Path, tree: Path | None = 
     if tree is not None:
         environment["PYTHONPATH"] = str(tree)
     with (folder / "row.log").open("wb") as log:
+        # A session of its own: the system hangs up on a group in which somebody sleeps when its shell ends.
         child = subprocess.Popen(
-            argv, cwd=tree or Path.cwd(), env=environment, stdout=log, stderr=subprocess.STDOUT
+            argv,
+            cwd=tree or Path.cwd(),
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         code = _wait(child, entry.patience_s * (100 if given.long else 1))
     if result_file.exists():
