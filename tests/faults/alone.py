@@ -11,14 +11,22 @@ from tests.faults.verdict import conclude
 def run_alone(entry, given) -> int:
     """0 when the row held, 1 when it did not; ``result.json`` says why."""
     cases = given.cases or entry.cases
-    row = Row(entry, given.out / "stack", seed=given.seed, cases=cases, size=given.size, long=given.long)
+    row = Row(
+        entry,
+        given.out / "stack",
+        seed=given.seed,
+        cases=cases,
+        size=given.size,
+        long=given.long,
+        haste=given.haste,
+    )
     with row.stack:
         row.begin()
         try:
             entry.run(row)
         except NotQuiet as loud:
             traceback.print_exc()
-            row.problems.append(str(loud))
+            row.no_end(str(loud))
         row.stop_ours()
         result = conclude(row)
     given.out.joinpath("result.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")

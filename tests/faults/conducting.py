@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-mutants", action="store_true")
     parser.add_argument("--long", action="store_true", help="换种子不停地做，直到 Ctrl-C")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--haste", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=Path("var") / "faults")
     given = parser.parse_args(arguments)
     if given.alone:
@@ -126,6 +127,7 @@ def run_row(number: int, *, seed: int, given, folder: Path, tree: Path | None = 
     argv += ["--size", str(given.size), "--out", str(folder)]
     argv += ["--cases", str(given.cases)] if given.cases else []
     argv += ["--long"] if given.long else []
+    argv += ["--haste"] if tree is not None else []
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SHENGUAN_", "PREFECT_"))}
     if tree is not None:
         environment["PYTHONPATH"] = str(tree)

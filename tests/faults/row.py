@@ -24,6 +24,8 @@ AT_TEN = timedelta(hours=10)
 SHORT = {"SHENGUAN_CALL_DEADLINE_S": "1.5", "SHENGUAN_LEASE_S": "4"}
 COUNTS = ("lost", "doubled", "unexpected", "silent")
 SYSTEMS = ("platform", "credit", "sms")
+HASTE_S = 40
+"""How long a mutant's row may go on: what it did wrong is counted, that it does not end is no proof."""
 OPEN_STATES = ("leased", "intent", "unknown")
 
 
@@ -38,9 +40,19 @@ class Row:
     injections; ``problems`` are sentences, each of which fails the row.
     """
 
-    def __init__(self, entry, folder: Path, *, seed: int, cases: int, size: float = 1.0, long: bool = False):
+    def __init__(
+        self,
+        entry,
+        folder: Path,
+        *,
+        seed: int,
+        cases: int,
+        size: float = 1.0,
+        long: bool = False,
+        haste: bool = False,
+    ):
         self.entry, self.folder, self.seed, self.cases, self.size = entry, folder, seed, cases, size
-        self.long = long
+        self.long, self.haste = long, haste
         self.hit = 0
         self.held_allowed = 0
         self.others_allowed = 0
@@ -49,6 +61,8 @@ class Row:
         self.problems: list[str] = []
         self.misses: list[str] = []
         """What did not strike as it should: such a row fails, and proves nothing of a mutant."""
+        self.unended = False
+        """In haste it came to no end: what is not done yet proves nothing."""
         self.notes: dict = {}
         self.drained_s = None
         self.drain_rate = None
@@ -88,6 +102,11 @@ class Row:
         return max(1, int(self.entry.least * self.size * share))
 
     # The city
+
+    def no_end(self, why: str):
+        """It did not come to its end in its time."""
+        self.unended = self.haste
+        (self.misses if self.haste else self.problems).append(why)
 
     def begin(self):
         """The world's first morning; the city's list and its liaisons are in the ledger."""
@@ -333,7 +352,7 @@ class Row:
         """How long after the healing nothing was due any more, and how many effects came to an end in it."""
         begun = self._healed_at or time.monotonic()
         done = self.value(_DONE)
-        self.wait_quiet(patience_s)
+        self.wait_quiet(min(patience_s, HASTE_S) if self.haste else patience_s)
         self.drained_s = round(time.monotonic() - begun - 1.0, 1)
         ended = self.value(_DONE) - done
         self.drain_rate = round(ended / max(self.drained_s, 0.1), 1)

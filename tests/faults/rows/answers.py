@@ -135,8 +135,8 @@ def garbled(row):
     row.held_allowed += sum(n for kind, n in row.kinds.items() if kind.startswith("sms "))
     # One open row a feed and rule; the next ones of its kind add nothing.
     kept = row.rows(
-        "SELECT q.record_key, q.rule, length(i.raw_sealed) AS bytes FROM quarantine q"
-        " JOIN inbox i ON i.id = q.inbox_id WHERE q.kind = 'answer'"
+        "SELECT q.record_key, q.rule, length(r.raw_sealed) AS bytes FROM quarantine q"
+        " JOIN inbox_raw r ON r.inbox_id = q.inbox_id WHERE q.kind = 'answer'"
     )
     row.notes["quarantined"] = sorted(each["record_key"] for each in kept)
     if len(kept) < 3 or not all(each["bytes"] for each in kept):
