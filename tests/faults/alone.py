@@ -4,6 +4,7 @@ import json
 import sys
 import traceback
 
+from tests.faults import forked
 from tests.faults.row import NotQuiet, Row
 from tests.faults.verdict import conclude
 
@@ -27,6 +28,8 @@ def run_alone(entry, given) -> int:
         except NotQuiet as loud:
             traceback.print_exc()
             row.no_end(str(loud))
+        finally:
+            forked.end_all()
         row.stop_ours()
         result = conclude(row)
     given.out.joinpath("result.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")

@@ -55,6 +55,16 @@ def start(number=None, point=None, *, nth=1) -> "Forked":
     return Forked(number, point, nth)
 
 
+_STARTED: list["Forked"] = []
+
+
+def end_all():
+    """Whoever is left ends, asleep or not: nobody waits for a sleeper."""
+    for each in _STARTED:
+        each.kill()
+    _STARTED.clear()
+
+
 class Forked:
     """One forked dispatcher. ``go`` lets it work; until then a tracer may take hold of it."""
 
@@ -66,6 +76,7 @@ class Forked:
         self._process.start()
         gate.close()
         self.point = point
+        _STARTED.append(self)
 
     @property
     def pid(self) -> int:
@@ -86,12 +97,15 @@ class Forked:
         except ProcessLookupError:
             return
 
+    def kill(self):
+        self._process.kill()
+        self._process.join()
+
     def end(self, patience_s: float = 15) -> int | None:
         """Ask it to finish what is in its hands, and kill it if it does not; its exit code."""
         self.send(signal.SIGTERM)
         if self.ended(patience_s) is None:
-            self._process.kill()
-            self._process.join()
+            self.kill()
         return self._process.exitcode
 
 
