@@ -67,6 +67,8 @@ class Row:
         self.drained_s = None
         self.drain_rate = None
         self.reread_s = 0
+        self.patience_s = 60
+        """How long PostgreSQL is waited for."""
         self.window_days = 8 if size >= 1 else 14
         """So many days one poll may read together: the clock does not wait for a struck worker's round."""
         self._healed_at = None
@@ -304,9 +306,9 @@ class Row:
     def url(self) -> str:
         return self.stack.cluster.url("superuser", "shenguan")
 
-    def patiently(self, act, *, patience_s=60):
+    def patiently(self, act, *, patience_s=None):
         """Do it as soon as PostgreSQL is there."""
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + (patience_s or self.patience_s)
         while True:
             try:
                 return act()

@@ -6,6 +6,8 @@ import threading
 import time
 from urllib.parse import quote
 
+import psycopg
+
 from adapters.stack.postmaster import read_pid_file
 from tests.faults import tracing
 from tests.faults.catalogue import row
@@ -81,12 +83,13 @@ def disk_full(row):
     for number in range(row.times(4)):
         calls, error = FULL[number % 2].split(":")
         held = hold_disk(row, read_pid_file(row.stack.cluster.data).pid, calls, error)
-        row.days(2, each_s=0.1) if number == 0 else time.sleep(0.2)
-        with contextlib.suppress(Exception):
-            row.days(2, each_s=0.5)
+        row.patience_s = 5
+        with contextlib.suppress(psycopg.OperationalError):
+            row.days(4, each_s=0.5)
+        row.patience_s = 60
         time.sleep(2)
         row.hit += count_and_let_go(row, held, f"postgresql {error}")
-        row.patiently(lambda: row.value("SELECT 1"), patience_s=60)
+        serve_again(row)
         flying |= set(texts_in_flight(row))
         row.days(2)
     for _ in range(row.times(3)):
@@ -103,6 +106,16 @@ def disk_full(row):
     row.heal()
     row.measure_drain(patience_s=240)
     row.rest()
+
+
+def serve_again(row):
+    """PostgreSQL that lost its disk ends on purpose: who gives the disk back starts it again."""
+    try:
+        row.patiently(lambda: row.value("SELECT 1"), patience_s=15)
+    except psycopg.OperationalError:
+        row.stack.cluster.stop("immediate")
+        row.stack.cluster.start()
+        row.kinds["started again"] += 1
 
 
 def hold_disk(row, pid, calls, error):
