@@ -20,6 +20,9 @@ class Mutant:
     size: float = 0.4
 
 
+FEW_SLEEPERS = 0.05
+"""Those between a call and its record, which every size has, and two more."""
+
 MUTANTS = [
     Mutant(
         "status-check-without-lease",
@@ -39,6 +42,7 @@ MUTANTS = [
                 "AND o.own_id <> e.own_id AND o.state IN ('unknown'))\n          AND NOT",
             ),
         ),
+        size=FEW_SLEEPERS,
     ),
     Mutant(
         "lease-without-token",
@@ -58,6 +62,7 @@ MUTANTS = [
                 "AND (lease_token = %(token)s OR true) AND state = ANY(%(states)s)",
             ),
         ),
+        size=FEW_SLEEPERS,
     ),
     Mutant(
         "query-then-resend",

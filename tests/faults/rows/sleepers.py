@@ -51,6 +51,8 @@ def slept_past_lease(row):
             each.send(signal.SIGCONT)
         time.sleep(1.0)
         for each in [*sleepers, other]:
+            each.send(signal.SIGTERM)
+        for each in [*sleepers, other]:
             each.end()
     slept = sum(n for kind, n in row.kinds.items() if kind.startswith("asleep"))
     row.heal()
