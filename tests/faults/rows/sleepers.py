@@ -13,6 +13,7 @@ from tests.faults.rows.deaths import texts_in_flight
 LEASE_S = 2.0
 AT_ONCE = 6
 SAME = 2
+FALLEN_ASLEEP_S = 6
 # No sleeper's transaction may stand in the way of all others for long: PostgreSQL ends it after a minute.
 ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "in_keep", "in_watermark"}]
 
@@ -41,14 +42,18 @@ def slept_past_lease(row):
     for group in groups:
         row.days(2, each_s=0)
         sleepers = [forked.start(signal.SIGSTOP, point).go() for point in group]
-        time.sleep(2.0)
+        end = time.monotonic() + FALLEN_ASLEEP_S
+        while time.monotonic() < end and not any(is_stopped(each.pid) for each in sleepers):
+            time.sleep(0.1)
+        time.sleep(1.0)
         asleep = [each for each in sleepers if is_stopped(each.pid)]
         flying |= set(texts_in_flight(row))
         other = forked.start().go()
         time.sleep(3 * LEASE_S)
         for each in asleep:
             row.kinds[f"asleep {each.point}"] += 1
-            each.send(signal.SIGCONT)
+        for each in sleepers:
+            each.send(signal.SIGCONT)  # also to who fell asleep too late to count
         time.sleep(1.0)
         for each in [*sleepers, other]:
             each.send(signal.SIGTERM)
