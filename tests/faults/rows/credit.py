@@ -7,7 +7,6 @@ from datetime import timedelta
 from adapters.sandbox.world import shares, versions
 from adapters.sandbox.world.__main__ import write
 from adapters.sandbox.world.build import build
-from adapters.sandbox.world.identity import party_code
 from tests.faults.catalogue import row
 
 REPORTS = {"method": "POST", "path_regex": "^/v1/reports$"}
@@ -23,12 +22,12 @@ REFUSED_TRAITS = {
 
 
 def with_many_refusals(folder, row):
-    """The same city with more of what the credit system refuses; whom it cannot find is corrected soon."""
+    """The same city with more of what the credit system refuses; one day is corrected."""
     usual, twists = shares.SHARES, versions._TWISTS
     shares.SHARES = tuple(
         (trait, share, REFUSED_TRAITS.get(trait, least), size) for trait, share, least, size in usual
     )
-    versions._TWISTS = {**twists, "unknown_subject": corrected}
+    versions._TWISTS = {**twists, "late_decision": corrected}
     try:
         write(build(str(row.seed), row.cases, row.plan.city_folder), folder)
     finally:
@@ -36,12 +35,14 @@ def with_many_refusals(folder, row):
 
 
 def corrected(case, records, draw):
-    """A day later the record comes again, in the next version, with a number that the system finds."""
+    """A day later the record comes again, in the next version, with the day on which it was decided indeed.
+
+    A corrected number would be another party's decision: that is another key, and no next version.
+    """
     at, last = records[-1]
     when = at + timedelta(days=1)
     new = versions._changed(last, when)
-    new["party"] = {**new["party"], "id_number": party_code("91", draw.randrange(70_000, 80_000))}
-    return [*records, (when, new)]
+    return [*records, (when, {**new, "completed_at": last["changed_at"]})]
 
 
 @row(18, "信用系统拒收：校验位、查无主体、文书号重复、逾期", least=12, cases=220, world=with_many_refusals)
