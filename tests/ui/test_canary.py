@@ -64,8 +64,11 @@ def test_nobody_is_in_prefect_or_in_any_log(standing):
                                 " AND state = 'accepted' LIMIT 1"))  # fmt: skip
 
     # they are where they belong: in the other side's own books, and in ours, once opened
-    over_there = Path(standing.platform).read_text(encoding="utf-8")
-    assert sum(bird in over_there for bird in birds) > 10
+    def over_there():
+        held = Path(standing.platform).read_text(encoding="utf-8")
+        return sum(bird in held for bird in birds) > 10
+
+    wait("more than ten of them over there", over_there)
     assert sum(bird in asyncio.run(opened(standing)) for bird in birds) > 10
 
     # a crash in the middle of the work
