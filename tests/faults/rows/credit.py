@@ -42,7 +42,11 @@ def corrected(case, records, draw):
     at, last = records[-1]
     when = at + timedelta(days=1)
     new = versions._changed(last, when)
-    return [*records, (when, {**new, "completed_at": last["changed_at"]})]
+    day = last["changed_at"][:10]
+    return [
+        *records,
+        (when, {**new, "completed_at": last["changed_at"], "decided_on": day, "valid_from": day}),
+    ]
 
 
 @row(18, "信用系统拒收：校验位、查无主体、文书号重复、逾期", least=12, cases=220, world=with_many_refusals)

@@ -59,6 +59,7 @@ def slept_past_lease(row):
             each.send(signal.SIGTERM)
         for each in [*sleepers, other]:
             each.end()
+        flying |= set(texts_in_flight(row))  # of who did not end in its time and was killed
     slept = sum(n for kind, n in row.kinds.items() if kind.startswith("asleep"))
     row.heal()
     row.hit = slept  # a late answer is no fault, only time for the race
