@@ -36,6 +36,10 @@ def reconcile(
         typer.Option("--lost", help="这台主机的外发日志确已丢失（与 --after-restore 同用，可多次）"),
     ] = None,
     new_host: Annotated[bool, typer.Option("--new-host", help="本机是新增的主机，开始记外发日志")] = False,
+    new_ledger: Annotated[
+        bool,
+        typer.Option("--new-ledger", help="本台账是全新的，旁边的外发日志属于另一套台账：另起日志并开锁"),
+    ] = False,
     by: OptionalBy = "",
     code: Code = None,
     json_out: Json = False,
@@ -45,14 +49,16 @@ def reconcile(
     from tasks.reconciled import sentences
 
     which = _day(day)
-    if (lost or new_host) and not by:
-        raise typer.BadParameter("声明日志丢失或新增主机，须填经办人账户", param_hint="--by")
+    if (lost or new_host or new_ledger) and not by:
+        raise typer.BadParameter("声明日志丢失、新增主机或全新台账，须填经办人账户", param_hint="--by")
+    if new_ledger and (after_restore or new_host):
+        raise typer.BadParameter("不可与 --after-restore、--new-host 同用", param_hint="--new-ledger")
     if lost and not after_restore:
         raise typer.BadParameter("须与 --after-restore 同用", param_hint="--lost")
     spoken = code_of(code) if by else ""
     begin_work(log_level="warning")
     with busy("对账"):
-        found = asyncio.run(_run(which, days, after_restore, lost or [], new_host, by, spoken))
+        found = asyncio.run(_run(which, days, after_restore, lost or [], new_host, new_ledger, by, spoken))
     say(found, sentences(found), json_out=json_out)
     raise typer.Exit(FINDINGS if found.unexplained or found.away or found.locked else FINE)
 
@@ -72,6 +78,7 @@ async def _run(
     after_restore: bool,
     lost: list[str],
     new_host: bool,
+    new_ledger: bool,
     by: str,
     code: str,
 ) -> "Reconciled":
@@ -82,11 +89,13 @@ async def _run(
     async with open_services() as services:
         who = f"{services.guard.host}（对账自动开锁）"
         if by:
-            act = "journal_begin" if new_host else "journal_lost"
-            subject = services.guard.host if new_host else "、".join(lost)
+            act = "journal_begin" if new_host or new_ledger else "journal_lost"
+            subject = services.guard.host if new_host or new_ledger else "、".join(lost)
             who = await signed(services, by=by, code=code, act=act, subject=subject)
         if new_host:
             await restoring.new_host(services)
+        if new_ledger:
+            await restoring.new_ledger(services, by=who)
         back = None
         if after_restore:
             back = await restoring.after_restore(services, by=who, lost=lost)

@@ -6,14 +6,17 @@ back: the senders are locked, in the ledger, until reconciliation has adopted wh
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 
-from adapters.journal.journal import Journal, JournalBroken
+from adapters.journal.journal import SUFFIX, Journal, JournalBroken
 from adapters.journal.lines import Entry
 from models.domain.errors import ShenguanError
 from models.domain.lifecycles.effect import Channel
@@ -26,11 +29,15 @@ from tasks.in_front import OPERATIONS_DESK, due_at
 log = structlog.get_logger(__name__)
 
 LOCKED, MISSING, BROKEN = "senders_locked", "journal_missing", "journal_broken"
+EMPTY = "ledger_empty"
+"""What a lock says in a ledger that never sent; the incident is the lock's."""
 MESSAGES = {
     LOCKED: "台账比对外已发出的内容旧（可能由备份恢复），外发已锁定；"
     "请运行 shenguan reconcile --after-restore",
     MISSING: "本机没有这套台账的外发日志，本机不外发；台账由备份恢复的请运行 shenguan reconcile"
     " --after-restore，新增的主机请运行 shenguan reconcile --new-host",
+    EMPTY: "台账从未外发，本机却有外发日志（可能恢复到了首次外发之前的备份），外发已锁定；由备份恢复的请运行"
+    " shenguan reconcile --after-restore，确为全新台账的请运行 shenguan reconcile --new-ledger",
     BROKEN: "本机外发日志不可信，本机不外发；请查看运行手册“外发日志”一节",
 }
 
@@ -82,8 +89,13 @@ class SenderGuard:
         if journal.identity is None:
             if found.mark > 0 or found.lock is not None:
                 return MISSING
-            await guard.join(conn, journal.begin(self.host), self.host)
-            return None
+            other = self._beside()
+            if other is None:
+                await guard.join(conn, journal.begin(self.host), self.host)
+                return None
+            # Of a ledger that was put back to before its first send nothing is left but its journal.
+            await guard.take_installation(conn, other)
+            return await self._looked(conn, replace(found, installation=other))
         if found.lock is not None:
             return LOCKED
         # The journal was read before this statement: the mark has its own commit behind it.
@@ -94,6 +106,15 @@ class SenderGuard:
         if found.mark > last:
             journal.note_seen(found.mark)
         return None
+
+    def _beside(self) -> UUID | None:
+        """The installation whose journal was written last in this host's folder; None where there is none."""
+        newest: dict[UUID, float] = {}
+        for path in self._folder.glob(f"*/*{SUFFIX}"):
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                installation = UUID(path.parent.name)
+                newest[installation] = max(newest.get(installation, 0.0), path.stat().st_mtime)
+        return max(newest, key=lambda each: newest[each], default=None)
 
     async def _marked(self, conn: Conn) -> int:
         # Read again: between our two looks another program of this host may have sent.
@@ -115,7 +136,7 @@ class SenderGuard:
         )
         if locked:
             log.error("senders.locked", cause=cause, ledger_mark=ledger_mark, journal_mark=journal_mark)
-            await self._incident(conn, LOCKED, self.host)
+            await self._incident(conn, LOCKED, self.host, EMPTY if not ledger_mark else LOCKED)
 
     async def marked(self, conn: Conn, channel: Channel, rows: Sequence[dict[str, Any]]) -> "Marked":
         """The mark of this wave and what the journal is to say; last in its intent transaction.
@@ -148,7 +169,7 @@ class SenderGuard:
             self._journal.close()
             self._journal = None
 
-    async def _incident(self, conn: Conn, kind: str, key: str) -> None:
+    async def _incident(self, conn: Conn, kind: str, key: str, message: str = "") -> None:
         now = await clock.business_now(conn)
         await quarantine.open_incidents_once(
             conn,
@@ -157,7 +178,7 @@ class SenderGuard:
                     kind=kind,
                     key=key,
                     count=1,
-                    message=MESSAGES[kind],
+                    message=MESSAGES[message or kind],
                     owner=OPERATIONS_DESK,
                     since=now,
                     due_at=due_at(self._calendar, now),

@@ -182,9 +182,12 @@ def sentences(found: Reconciled) -> Iterator[str]:
     yield from (f"  {SYSTEMS.get(name, name)}暂时无法查询，下次再对" for name in found.away)
     if (back := found.restored) is not None:
         yield (
-            f"恢复后核对（自 {back.since} 起）：补认 {back.adopted}，暂挂短信 {back.texts_held}，"
+            f"恢复后核对（自 {back.since} 起）：补认 {back.adopted}（其中版本按对方所存 {back.taken_over}），"
+            f"暂挂短信 {back.texts_held}，"
             f"不能证明是否已告知的消息 {back.news_held}，待人工 {back.unexplained}"
         )
+        if back.evidence:
+            yield back.evidence
         if back.waiting_for:
             hosts = "、".join(back.waiting_for)
             yield f"仍锁定：还须在这些主机上运行 shenguan reconcile --after-restore：{hosts}"

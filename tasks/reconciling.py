@@ -24,6 +24,7 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import clock, quarantine, reconciling
 from models.ledger.queries.effects import Outcome
 from models.ledger.queries.reconciling import Day, Proof
+from models.ledger.queries.taking_over import TAKEN_OVER
 from models.ledger.writer import HistoryRow, write_history
 from tasks.claiming import note_pushed
 from tasks.composition import Services
@@ -213,7 +214,7 @@ async def _theirs(services: Services, side: Side, rows: Sequence[StoredRow], fou
 
 async def adopt(services: Services, side: Side, effects: Sequence[dict[str, object]]) -> int:
     """Take what they hold of ours as accepted, by their own receipts; how many."""
-    held = await _looked_up(side, [(str(e["channel"]), str(e["own_id"])) for e in effects])
+    held = await looked_up(side, [(str(e["channel"]), str(e["own_id"])) for e in effects])
     proofs = [
         Proof(each.own_id, each.content_sha256, each.receipt.number, each.receipt.at, each.receipt.account)
         for each in held.values()
@@ -260,7 +261,8 @@ async def adopt(services: Services, side: Side, effects: Sequence[dict[str, obje
     return len(rows)
 
 
-async def _looked_up(side: Side, wanted: Sequence[tuple[str, str]]) -> dict[str, Stored | None]:
+async def looked_up(side: Side, wanted: Sequence[tuple[str, str]]) -> dict[str, Stored | None]:
+    """What they hold under each (channel, own id), whatever the day; a few questions at once."""
     gate = asyncio.Semaphore(_LOOKS_AT_ONCE)
 
     async def one(channel: str, own_id: str) -> Stored | None:
@@ -277,7 +279,7 @@ async def _missing(
     """What we say they have and this day's list lacks: counted on another day, changed, or lost."""
     async with services.ledger.reading() as conn:
         ledger = await reconciling.by_own_id(conn, own_ids)
-    held = await _looked_up(side, [(ledger[own_id]["channel"], own_id) for own_id in own_ids])
+    held = await looked_up(side, [(ledger[own_id]["channel"], own_id) for own_id in own_ids])
     found.agreed += sum(1 for o, each in held.items() if each is not None and each.content_sha256 == ours[o])
     found.unexplained += sum(
         1 for o, each in held.items() if each is not None and each.content_sha256 != ours[o]
@@ -307,6 +309,9 @@ async def _missing(
                 for row in rows
             ],
         )
+    # Of what was taken over after a restore the bytes are not here: a person sees that it is gone.
+    again = {row["own_id"] for row in rows}
+    found.unexplained += sum(1 for o in gone if o not in again and ledger[o]["reason"] == TAKEN_OVER)
     found.sent_again += sum(1 for row in rows if row["state"] == EffectState.PLANNED)
     log.warning("effects.lost_there", system=side.name, effects=len(rows))
 

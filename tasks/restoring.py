@@ -8,9 +8,10 @@ was taken over, open the lock. Safe to repeat, and to begin again after an end i
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -27,6 +28,8 @@ from tasks.composition import Services
 from tasks.guarding import BROKEN, LOCKED, MESSAGES, MISSING
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.reconciling import ACTOR, PlatformSide, pages_of, reconcile_day, sides, total
+from tasks.resuming import resume_after_restore
+from tasks.taking_over import take_over
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +43,7 @@ READ_IN = (
     steps.admit_credit_records,
 )
 """What makes the ledger know again what it is about; nothing of it leaves."""
+_ROUNDS = 1000
 _PAGE = 1000
 _LOOK_S = 0.5
 _PATIENCE_S = 30.0
@@ -58,16 +62,22 @@ class RestoreHalted(ShenguanError):  # noqa: N818 - named as the finding it is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What was taken over. ``waiting_for`` are hosts whose journals are still missing: then it is locked."""
+    """What was taken over. ``waiting_for`` are hosts whose journals are still missing: then it is locked.
+
+    ``taken_over`` counts, of ``adopted``, the versions whose exact bytes this ledger does not have.
+    """
 
     since: date
     adopted: int
+    taken_over: int
     sent_again: int
     unexplained: int
     texts_held: int
     news_held: int
     waiting_for: tuple[str, ...]
     open: bool
+    evidence: str = ""
+    """What became of the log of evidence, in Chinese; empty where it was not behind its heads."""
 
 
 async def after_restore(services: Services, *, by: str, lost: Sequence[str] = ()) -> Restored:
@@ -82,8 +92,7 @@ async def after_restore(services: Services, *, by: str, lost: Sequence[str] = ()
     """
     journal, lock = await _locked(services, lost)
     await _leases_ended(services)
-    for step in READ_IN:
-        await step(services)
+    await _read_in(services)
     entries = _after(journal, lock["ledger_mark"], missing_allowed=services.guard.host in lost)
     held = await _hold_texts(services, entries)
     news = 0
@@ -91,20 +100,40 @@ async def after_restore(services: Services, *, by: str, lost: Sequence[str] = ()
     if lost:
         news = await _unprovable(services, lock, days)
         held += news
+    over = 0
+    for side in sides(services):
+        over += await take_over(services, side, days, without_journal=bool(lost))
     sums = total(
         [row for day in days for side in sides(services) for row in await reconcile_day(services, side, day)]
+    )
+    evidence = await resume_after_restore(
+        services.ledger,
+        services.sealer,
+        by=by[:40],
+        note="shenguan reconcile --after-restore："
+        f"台账停在第 {lock['ledger_mark']} 次外发，外发日志已到第 {lock['journal_mark']} 次",
     )
     waiting = await _opened(services, journal, lock, by)
     return Restored(
         since=first,
-        adopted=sums["adopted"],
+        adopted=sums["adopted"] + over,
+        taken_over=over,
         sent_again=sums["sent_again"],
         unexplained=sums["unexplained"],
         texts_held=held - news,
         news_held=news,
         waiting_for=tuple(waiting),
         open=not waiting,
+        evidence=evidence,
     )
+
+
+async def _read_in(services: Services) -> None:
+    """Until nothing new comes: what is owed must be known before it is told from what they have."""
+    for _ in range(_ROUNDS):
+        did = [await step(services) for step in READ_IN]
+        if not any(counts.get("new") for counts in did):
+            return
 
 
 async def _locked(services: Services, lost: Sequence[str]) -> tuple[Journal, dict[str, Any]]:
@@ -288,3 +317,25 @@ async def new_host(services: Services) -> None:
             await guard.join(conn, journal.begin(watch.host), watch.host)
             journal.note_seen(found.mark)
             await quarantine.close_incidents(conn, MISSING, [watch.host])
+
+
+async def new_ledger(services: Services, *, by: str) -> None:
+    """This ledger is a new one, and the journal beside it another's; a person vouches for it.
+
+    It gets an identity and a journal of its own, and its senders are open. The other journal stays.
+
+    Raises:
+        RestoreHalted: the ledger has sent already, or nothing is locked.
+    """
+    watch = services.guard
+    async with services.ledger.writing() as conn:
+        await watch.may_send(conn)
+        lock = await guard.open_lock(conn)
+        found = await guard.standing(conn)
+        if lock is None or found is None or found.mark:
+            raise RestoreHalted("台账没有因他套外发日志而锁定，或已外发过，不能声明为全新台账")
+        found = replace(found, installation=uuid4(), lock=None)
+        await guard.take_installation(conn, found.installation)
+        await guard.join(conn, watch.journal(found).begin(watch.host), watch.host)
+        await guard.unlock(conn, lock["id"], by)
+        await _close(conn, lock["host"], watch.host)

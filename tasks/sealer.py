@@ -18,7 +18,7 @@ from models.domain.merkle import HASH_BYTES, Peaks, hashes_in
 from models.domain.workdays import Calendar
 from models.evidence.folder import EvidenceFolder
 from models.evidence.heads import NO_HEAD, Head, HeadUnreadable, sign_head
-from models.evidence.signing import Signer
+from models.evidence.signing import Signer, Verifier
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger, LedgerUnavailable
 from models.ledger.queries import clock, evidence, quarantine
@@ -90,6 +90,16 @@ class Sealer:
         self._told: set[str] = set()
         self._wrote = False
 
+    @property
+    def folder(self) -> EvidenceFolder:
+        """Where the heads lie."""
+        return self._folder
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """What checks the heads of the sealing host; None on a host that does not seal."""
+        return self._signer.verifier if self._signer else None
+
     async def seal(self, *, now: bool = False) -> Sealed:
         """Seal what is new; ``now`` does not wait until the time has come.
 
@@ -115,6 +125,8 @@ class Sealer:
             await self._tell(BROKEN, broken)
             raise
         if done.heads:
+            # The log goes on: whatever does not belong together later is told anew.
+            self._told.discard(BROKEN)
             await self._healed()
             log.info("evidence.sealed", leaves=done.leaves, heads=done.heads)
         return done

@@ -17,7 +17,7 @@ from adapters.journal.lines import Entry, Wave, packed, sound_part, wave_line, w
 from models.domain.errors import ShenguanError
 
 SEGMENT_BYTES = 4 * 1024 * 1024
-_SUFFIX = ".journal"
+SUFFIX = ".journal"
 
 
 class JournalBroken(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -118,7 +118,7 @@ class Journal:
 
     def _segments(self) -> list[Path]:
         try:
-            return sorted(path for path in self.folder.iterdir() if path.suffix == _SUFFIX)
+            return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
         except FileNotFoundError:
             return []
 
@@ -170,7 +170,7 @@ class Journal:
 
     def _open_segment(self, mark: int, identity: UUID, host: str | None) -> None:
         self.close()
-        path = self.folder / f"{mark:020d}{_SUFFIX}"
+        path = self.folder / f"{mark:020d}{SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._name = path.name
         os.ftruncate(self._file, self._read.get(path.name, 0))

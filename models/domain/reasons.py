@@ -43,6 +43,7 @@ REASONS: Mapping[str, str] = {
     "late_proof": "暂挂后收到回执，证明已发出",
     "adopted": "对账认定对方已接收",
     "lost_there": "对方出具回执后又丢失，补发",
+    "taken_over": "台账恢复后按对方所存补认，原文不在本台账",
     "restored": "台账恢复前已外发，不再重发，待人工核对",
     "reconcile_difference": "对账差异",
     "arrival_missing": "应由他方报送的信用信息未到",

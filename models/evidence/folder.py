@@ -109,8 +109,13 @@ class EvidenceFolder:
         _append(path, end, head.line() + b"\n")
 
     def go_back(self, size: int, heads: int, lost: str) -> None:
-        """Let the log end behind its first ``heads`` heads and ``size`` leaves; ``lost`` keeps the others."""
+        """Let the log end behind its first ``heads`` heads and ``size`` leaves; ``lost`` keeps the others.
+
+        Beside the heads, in ``.bin``, lie the hashes that lead to them: both can still be checked.
+        """
         path = self.path / HEADS
+        hashes = self.hashes(size, self.hash_count())
+        _append((self.path / lost).with_suffix(".bin"), 0, hashes)
         lines = path.read_bytes().splitlines(keepends=True)
         _append(self.path / lost, 0, b"".join(lines[heads:]))
         _append(path, len(b"".join(lines[:heads])), b"")

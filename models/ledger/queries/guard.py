@@ -35,6 +35,11 @@ async def begin(conn: Conn) -> None:
     )
 
 
+async def take_installation(conn: Conn, installation: UUID) -> None:
+    """A ledger that never sent goes by this installation's identity from now on."""
+    await conn.execute("UPDATE sender_guard SET installation = %s WHERE id = 1 AND mark = 0", (installation,))
+
+
 async def next_mark(conn: Conn) -> int:
     """Move the mark on. The last statement of an intent transaction: others wait for its COMMIT."""
     cursor = await conn.execute("UPDATE sender_guard SET mark = mark + 1 WHERE id = 1 RETURNING mark")

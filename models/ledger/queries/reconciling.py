@@ -8,6 +8,7 @@ from typing import Any
 from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent
 from models.ledger.bulk import Conn, arrays, insert
 from models.ledger.queries.effects import OVERTAKEN
+from models.ledger.queries.taking_over import TAKEN_OVER
 from models.ledger.tables.reconciling import ReconciledDay
 
 _KIND = "CASE WHEN e.channel = 'credit_report' THEN e.stage ELSE e.channel END"
@@ -83,7 +84,7 @@ async def by_own_id(conn: Conn, own_ids: Sequence[str]) -> dict[str, dict[str, A
     """These effects as the ledger knows them."""
     cursor = await conn.execute(
         "SELECT own_id, channel, target, business_key, stage, content_version, content_sha256, state,"
-        " case_id, handover_id FROM effects WHERE own_id = ANY(%s)",
+        " reason, case_id, handover_id FROM effects WHERE own_id = ANY(%s)",
         (list(own_ids),),
     )
     return {row["own_id"]: row for row in await cursor.fetchall()}
@@ -121,12 +122,14 @@ async def send_again(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]
     """What they lost after their receipt goes again under its own id: own_id, case_id, state.
 
     What a newer content has overtaken is superseded instead: an older one never goes after a newer.
+    Nothing goes of what was taken over after a restore: its exact bytes are not here.
     """
     cursor = await conn.execute(
         (
             f"UPDATE effects e SET state = CASE WHEN {OVERTAKEN} THEN 'superseded' ELSE 'planned' END,"
             " reason = 'lost_there', deaths = 0, not_before = clock_timestamp()"
             " WHERE e.own_id = ANY(%s) AND e.state = ANY(%s) AND e.channel <> 'sms'"
+            f" AND (e.reason IS DISTINCT FROM '{TAKEN_OVER}' OR {OVERTAKEN})"
             " RETURNING e.own_id, e.case_id, e.state"
         ).encode(),
         (list(own_ids), _from(EffectEvent.LOST_THERE)),

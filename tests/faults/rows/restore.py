@@ -62,6 +62,17 @@ def restored(row):
     row.held_allowed += len(later["sms"])
     row.measure_drain()
     row.rest()
+    resumed = row.value('SELECT count(*) FROM evidence_leaves WHERE leaf LIKE \'{"v":1,"kind":"resumed"%%\'')
+    if resumed != 1:
+        row.problems.append(f"恢复没有写入留痕：{resumed} 条")
+    if not list((row.folder / "evidence").glob("heads.lost-*.jsonl")):
+        row.problems.append("恢复前的签名头没有留存")
+    row.stop_ours()
+    sealed = row.command("evidence", "verify", "--json")
+    if sealed.returncode:
+        row.problems.append(
+            f"留痕核验退出码 {sealed.returncode}：{sealed.stdout[-300:]}{sealed.stderr[-300:]}"
+        )
 
 
 def stored(row, system) -> list[dict]:
