@@ -104,6 +104,7 @@ def _one(folder: Path, databases: Databases, job: Job, name: str, number: int) -
             "SHENGUAN_DATABASE_URL": stack.enter_context(databases.fresh(ledger)),
             "SHENGUAN_POOL_SIZE": str(POOL),
             "SHENGUAN_SEAL_KEYS_FILE": str((folder / "keys.json").resolve()),
+            "SHENGUAN_JOURNAL_DIR": str((folder / f"{number}-{name}" / "journal").resolve()),
             "SHENGUAN_EVIDENCE_KEY_FILE": str((folder / "evidence.key").resolve()),
             "SHENGUAN_EVIDENCE_DIR": str((folder / f"{number}-{name}" / "evidence").resolve()),
             "SHENGUAN_LISTENER_PATH_SECRET": "no-receipts-in-the-reference-job",

@@ -121,6 +121,7 @@ def standing(folder: Path, job: Job, url: str, keys: Path) -> Iterator[Standing]
             **{name: value for name, value in world.environment.items() if name.startswith("SHENGUAN_")},
             "SHENGUAN_DATABASE_URL": url,
             "SHENGUAN_SEAL_KEYS_FILE": str(keys.resolve()),
+            "SHENGUAN_JOURNAL_DIR": str((folder / "journal").resolve()),
             "SHENGUAN_LISTENER_PATH_SECRET": secrets.token_urlsafe(24),
             "SHENGUAN_VAR_DIR": str((folder / "var").resolve()),
         }

@@ -40,6 +40,7 @@ def city_lived(cluster, migrated, keyring_file, tmp_path_factory):
     settings = {
         "SHENGUAN_DATABASE_URL": cluster.url("app", "desk"),
         "SHENGUAN_SEAL_KEYS_FILE": str(keyring_file),
+        "SHENGUAN_JOURNAL_DIR": str(folder / "journal"),
         **{f"SHENGUAN_{kind.upper()}_URL": f"http://127.0.0.1:{port}" for kind, port in ports.items()},
         **{f"SHENGUAN_{kind}_KEY_ID": "demo" for kind in ("PLATFORM", "CREDIT")},
         **{f"SHENGUAN_{kind}_SECRET": SECRET for kind in ("PLATFORM", "CREDIT")},

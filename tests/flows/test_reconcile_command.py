@@ -51,6 +51,8 @@ def test_it_is_read_in_chinese_and_status_tells_the_rate(shenguan, day):
         (("--day", "yesterday"), "YYYY-MM-DD"),
         (("--lost", "host-a", "--by", "x", "--code", "000000"), "--after-restore"),
         (("--new-host",), "--by"),
+        (("--new-ledger",), "--by"),
+        (("--new-ledger", "--after-restore", "--by", "x", "--code", "000000"), "--after-restore"),
     ],
 )
 def test_a_wrong_use_is_told(shenguan, options, said):

@@ -101,10 +101,12 @@ def shared_database(cluster, migrated):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def world(cluster, shared_database, outside, mailbox, keyring_file, people):
+async def world(cluster, shared_database, outside, mailbox, keyring_file, people, tmp_path):
     """A running world of this test's own: a Tuesday morning, and nothing has happened yet."""
     _empty(cluster.url("superuser", shared_database))
-    settings = outside.settings(cluster.url("app", shared_database), keyring_file)
+    settings = outside.settings(
+        cluster.url("app", shared_database), keyring_file, journal_dir=tmp_path / "journal"
+    )
     async with running(outside, settings) as opened:
         services = opened.services
         await load_city_into(services.ledger, services.sealing, services.city, people)

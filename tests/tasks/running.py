@@ -82,7 +82,8 @@ class Outside:
         given = {
             "database_url": database_url,
             "seal_keys_file": keys,
-            "journal_dir": self.folder / "journal",
+            # A ledger has a journal of its own: one that never sent is locked beside another's.
+            "journal_dir": self.folder / "journal" / database_url.rpartition("/")[2].partition("?")[0],
             "listener_path_secret": PATH_SECRET,
             "call_deadline_s": 2,
             "lease_s": 10,

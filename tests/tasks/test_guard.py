@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tasks.guarding import SenderGuard
-from tasks.restoring import RestoreHalted, after_restore, new_host
+from tasks.guarding import MESSAGES, SenderGuard
+from tasks.restoring import RestoreHalted, after_restore, new_host, new_ledger
 from tasks.steps import admit_cases, recover, send_pushes, tell_liaisons
 from tests.tasks.dying import DEAD, die_at
 from tests.tasks.records import case, serial
@@ -184,3 +185,51 @@ async def test_a_restore_between_lease_and_intent_is_found_by_the_intent(world, 
         await send_pushes(world.services)
     del guard.may_send
     assert len(world.stored("platform")) == 3
+
+
+def before_its_first_send(world, cluster, database):
+    """The ledger as a backup holds it that was made before anything was sent."""
+    with psycopg.connect(cluster.url("superuser", database), autocommit=True) as conn:
+        conn.execute("DELETE FROM sender_guard")
+        conn.execute("DELETE FROM sender_journals")
+    world.services.guard.close()
+
+
+async def test_a_ledger_put_back_to_before_its_first_send_is_known_by_the_journal_beside_it(
+    world, cluster, shared_database
+):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes, tell_liaisons)
+    identity = await world.value("SELECT installation FROM sender_guard")
+    before_its_first_send(world, cluster, shared_database)
+    await world.arrive(case(serial()))
+    assert (await world.run(admit_cases, send_pushes))["send_pushes"] == {"withheld": 1}
+    assert len(world.stored("platform")) == 1
+    (lock,) = await world.rows("SELECT cause, ledger_mark, journal_mark FROM sender_locks")
+    assert lock == {"cause": "ledger_older", "ledger_mark": 0, "journal_mark": 2}
+    assert await world.column("SELECT message FROM incidents") == [MESSAGES["ledger_empty"]]
+    back = await after_restore(world.services, by="值班")
+    assert back.open
+    assert await world.value("SELECT installation FROM sender_guard") == identity, "it is that ledger again"
+    assert (await world.run(send_pushes))["send_pushes"]["accepted"] == 1
+
+
+async def test_a_new_ledger_beside_anothers_journal_goes_on_once_a_person_says_that_it_is_new(
+    world, cluster, shared_database
+):
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    with pytest.raises(RestoreHalted, match="全新"):
+        await new_ledger(world.services, by="张工")
+    other = await world.value("SELECT installation FROM sender_guard")
+    before_its_first_send(world, cluster, shared_database)
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    await new_ledger(world.services, by="张工")
+    assert await world.value("SELECT installation FROM sender_guard") != other
+    assert (await world.run(send_pushes))["send_pushes"]["accepted"] == 1
+    assert await world.column("SELECT opened_by FROM sender_locks") == ["张工"]
+    assert await world.value("SELECT count(*) FROM incidents WHERE closed_at IS NULL") == 0
+    journals = {path.parent.name for path in world.services.guard._folder.glob("*/*.journal")}
+    assert str(other) in journals, "the other's journal stays"
+    assert len(journals) == 2

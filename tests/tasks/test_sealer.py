@@ -11,14 +11,14 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from models.domain.merkle import leaf_hash, root_of
+from models.domain.merkle import Peaks, hashes_in, leaf_hash, root_of
 from models.evidence import folder as folder_module
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer, create_signing_key
 from tasks.doctor_evidence import look_at_evidence
 from tasks.draining import drain
 from tasks.evidence_log import verify_log
-from tasks.resuming import CannotResume, resume
+from tasks.resuming import CannotResume, Resumed, resume, resume_after_restore
 from tasks.sealer import EvidenceBroken, Sealer, SealingStopped
 from tasks.standing import read_status
 from tasks.steps import admit_cases, send_pushes
@@ -248,8 +248,9 @@ async def test_nobody_changes_evidence(cluster, shared_database, world, table, v
         conn.execute(verb.format(table, column=column))
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
 async def test_a_restored_ledger_goes_on_behind_the_heads_it_still_has(
-    world, log_of, cluster, shared_database
+    world, log_of, cluster, shared_database, by_hand
 ):
     ledger = world.services.ledger
     for _ in range(3):
@@ -272,12 +273,27 @@ async def test_a_restored_ledger_goes_on_behind_the_heads_it_still_has(
         gone = "NOT IN (SELECT number FROM evidence_leaves)"
         conn.execute(f"DELETE FROM effect_attempts WHERE leaf {gone} OR answer_leaf {gone}")
         conn.execute(f"DELETE FROM inbox_raw WHERE leaf {gone}")
+    sealer = log_of()
     with pytest.raises(EvidenceBroken):
-        await log_of().seal()
-    done = await resume(ledger, log_of.folder, log_of.verifier, by="张工", note="自三月备份恢复")
+        await sealer.seal()
+    if by_hand:
+        done = await resume(ledger, log_of.folder, log_of.verifier, by="张工", note="自三月备份恢复")
+    else:
+        said = await resume_after_restore(ledger, sealer, by="张工", note="自三月备份恢复")
+        (aside,) = log_of.folder.path.glob("heads.lost-*.jsonl")
+        assert f"从第 {size} 条续接" in said
+        assert aside.name in said
+        assert await resume_after_restore(ledger, sealer, by="张工", note="再一次") == ""
+        done = Resumed(size=size, lost_heads=2, lost_leaves=heads[2].size - size, lost=aside.name)
     assert (done.size, done.lost_heads, done.lost_leaves) == (size, 2, heads[2].size - size)
     lost = (log_of.folder.path / done.lost).read_bytes().splitlines()
     assert lost == [head.line() for head in heads[1:]]
+    # What they proved can still be checked: the kept hashes, then the lost ones, lead to the lost heads.
+    aside = (log_of.folder.path / done.lost).with_suffix(".bin").read_bytes()
+    hashes = log_of.folder.hashes(0, size) + aside
+    assert [Peaks.of(hashes_in(hashes[: head.size * 32])).root() for head in heads] == [
+        head.root for head in heads
+    ]
     await pushed(world, 1)
     await log_of().seal()
     verified = await verify_log(ledger, log_of.folder, log_of.verifier)

@@ -52,6 +52,11 @@ async def write_theirs(conn: Conn, rows: Sequence[Theirs], *, business_now: date
     """
     if not rows:
         return set()
+    # The app may not change a content's hash: the ledger's own function does, of what never left.
+    await conn.execute(
+        "SELECT take_over_content(%s::text[], %s::text[])",
+        arrays(((row.own_id, row.content_sha256) for row in rows), 2),
+    )
     names = list(Theirs.__slots__)
     columns = ", ".join(names)
     types = ["text[]"] * 5 + ["integer[]"] + ["text[]"] * 2 + ["timestamptz[]", "text[]", "uuid[]", "uuid[]"]
@@ -60,12 +65,11 @@ async def write_theirs(conn: Conn, rows: Sequence[Theirs], *, business_now: date
         (
             f"INSERT INTO effects AS e ({columns}, state, reason, send_after, answered_at, answered_business)"
             f" SELECT t.*, 'accepted', '{TAKEN_OVER}', %s, clock_timestamp(), %s FROM unnest({given}) t"
-            " ON CONFLICT (own_id) DO UPDATE SET content_sha256 = EXCLUDED.content_sha256,"
-            " state = 'accepted', reason = EXCLUDED.reason, receipt_number = EXCLUDED.receipt_number,"
+            " ON CONFLICT (own_id) DO UPDATE SET receipt_number = EXCLUDED.receipt_number,"
             " receipt_at = EXCLUDED.receipt_at, receipt_account = EXCLUDED.receipt_account,"
             " answered_at = EXCLUDED.answered_at, answered_business = EXCLUDED.answered_business"
-            " WHERE e.state IN ('planned', 'superseded') AND e.attempts = 0"
-            " RETURNING own_id"
+            f" WHERE e.reason = '{TAKEN_OVER}' AND e.content_sha256 = EXCLUDED.content_sha256"
+            " AND e.receipt_number IS NULL RETURNING own_id"
         ).encode(),
         (
             business_now,

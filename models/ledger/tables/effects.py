@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Index, event, text
 from sqlmodel import Field, SQLModel
 
 from models.domain.lifecycles.effect import UNRESOLVED, Channel, EffectState
@@ -182,3 +182,13 @@ class SmsNews(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
     business_at: datetime = Field(sa_type=Timestamp)
     carried_by: str | None = None
+
+
+TAKE_OVER_CONTENT = """
+CREATE FUNCTION take_over_content(own_ids TEXT[], hashes TEXT[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    UPDATE effects e SET content_sha256 = t.sha256, state = 'accepted', reason = 'taken_over'
+    FROM unnest(own_ids, hashes) t (own_id, sha256)
+    WHERE e.own_id = t.own_id AND e.attempts = 0 AND e.state IN ('planned', 'superseded')
+$$
+"""  # noqa: E501
+event.listen(SQLModel.metadata, "after_create", DDL(TAKE_OVER_CONTENT))  # type: ignore[no-untyped-call]
