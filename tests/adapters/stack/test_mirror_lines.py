@@ -22,8 +22,8 @@ VALUES (%(own)s, %(channel)s, '乙监管局', %(own)s, %(stage)s, 1, '', %(case)
     '甲审批局', %(due)s, %(since)s, 1)
 """
 ATTEMPT = """
-INSERT INTO effect_attempts (own_id, attempt, worker, finished_at, outcome, answer)
-VALUES (%s, 1, 'w', now(), 'refused', %s)
+INSERT INTO effect_attempts (own_id, attempt, worker, finished_at, outcome, answer, leaf)
+VALUES (%s, 1, 'w', now(), 'refused', %s, 0)
 """
 
 
