@@ -193,7 +193,7 @@ class World:
             " lease_until = CASE WHEN lease_token IS NOT NULL THEN now() - interval '1 s' END"
         )
 
-    async def wait_for(self, sql, *values, seconds=5):
+    async def wait_for(self, sql, *values, seconds=20):
         """Until the ledger's answer is not empty: somebody else writes it."""
         for _ in range(int(seconds * 20)):
             if found := await self.rows(sql, *values):

@@ -351,8 +351,11 @@ async def test_a_receipt_after_the_text_was_held_still_counts(world):
     await world.run(send_pushes, tell_liaisons)
     row = await effect(world, "sms")
     assert row["state"] == "accepted"
-    await world.wait_for("SELECT 1 FROM inbox WHERE kind = 'sms_receipt'")
-    await world.run(match_receipts)
+    for _ in range(200):  # a receipt of an earlier test's text may come first
+        await world.run(match_receipts)
+        if (await effect(world, "sms"))["state"] != "accepted":
+            break
+        await asyncio.sleep(0.1)
     assert (await effect(world, "sms"))["state"] == "delivered"
     assert await world.value("SELECT report_status FROM sms_texts") == "DELIVRD"
 
