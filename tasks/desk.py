@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from adapters.prefect_api.artifacts import show_page
+from adapters.prefect_api.artifacts import show_pages
 from adapters.prefect_api.wire import PrefectWire
 from models.ledger.connection import LedgerUnavailable
 from tasks.alerting import Alerter
@@ -33,10 +33,7 @@ async def show_desk(services: Services) -> dict[str, str]:
     auth = settings.prefect_api_auth.get_secret_value() if settings.prefect_api_auth else None
     wire = PrefectWire(settings.prefect_api_url, auth=auth)
     try:
-        return {
-            page.key: await show_page(wire, page.key, body=page.body, title=page.title)
-            for page in pages(desk)
-        }
+        return await show_pages(wire, pages(desk))
     finally:
         await wire.aclose()
 

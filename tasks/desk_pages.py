@@ -1,9 +1,9 @@
 """The desk's pages as markdown: one that tells in ten seconds whether all is well, and what is behind it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.prefect_api.artifacts import MarkdownPage
 from models.domain.messages import CHANNELS, state_name
 from models.domain.workdays import SHANGHAI
 from tasks.desk_drawing import AMBER, BLUE, GREEN, GREY, RED, Bar, Tile, bars, card, columns, picture
@@ -25,18 +25,9 @@ _HOURS = range(7, 22)
 _ROWS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page under its key; ``title`` stands on its card in the list."""
-
-    key: str
-    title: str
-    body: str
-
-
-def pages(desk: Desk) -> tuple[Page, ...]:
+def pages(desk: Desk) -> tuple[MarkdownPage, ...]:
     """All of them, the overview first."""
-    return tuple(Page(key, title, draw(desk)) for key, title, draw in _PAGES)
+    return tuple(MarkdownPage(key, title, draw(desk)) for key, title, draw in _PAGES)
 
 
 def overview(desk: Desk) -> str:

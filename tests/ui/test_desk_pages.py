@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapters.prefect_api.artifacts import MarkdownPage, show_pages
 from adapters.prefect_api.client import PrefectApi
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
@@ -168,11 +169,22 @@ def test_the_desk_tells_at_a_glance_and_asks_nobody_outside(standing, page) -> N
     verdict.wait_for()
     assert verdict.get_attribute("alt")
 
-    def same_after_a_drawing():
-        before = elsewhere(ids())
-        time.sleep(35)  # it is drawn every 30 s; two programs may both have begun the first drawing
-        return elsewhere(ids()) == before
-
-    assert wait("pages that keep their addresses", same_after_a_drawing)
     outside = [url for url in asked if not url.startswith((standing.ui, "data:", "blob:", "ws://127.0.0.1"))]
     assert outside == []
+
+
+def test_a_page_that_two_programs_made_first_stays_one_from_then_on(standing) -> None:
+    async def draw(*, times):
+        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
+            wire = prefect._wire
+            for _ in range(2):  # each of two programs found none, and made one
+                await wire.post("/artifacts/", {"key": "desk-0-test", "type": "markdown", "data": "first"})
+            said = [MarkdownPage("desk-0-test", "a page", f"drawing {at}") for at in range(times)]
+            shown = [(await show_pages(wire, [page]))["desk-0-test"] for page in said]
+            kept = await wire.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["desk-0-test"]}}})
+            return shown, {row["id"]: row["data"] for row in kept}
+
+    shown, kept = elsewhere(draw(times=3))
+    assert len(set(shown)) == 1
+    assert kept == {identity: "drawing 2" if identity == shown[0] else "first" for identity in kept}
+    assert len(kept) == 2
