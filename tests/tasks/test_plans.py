@@ -1,6 +1,7 @@
 """What a round costs does not grow with the ledger: read from plans, and counted in buffers."""
 
 import re
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -47,15 +48,17 @@ async def job(world, at):
 
 
 async def test_a_round_costs_as_much_in_a_large_ledger_as_in_a_small_one(world, outside, ledger_of):
-    await job(world, NOW)
+    async with running(outside, world.settings) as first:
+        await job(first, NOW)
     assert await world.value("SELECT count(*) FROM cases WHERE state = 'settled'") == BORN
     touched, said = [], []
     for number, numbers in enumerate((range(SMALL), range(SMALL, SMALL + LARGE)), start=1):
         fill(ledger_of, numbers)
-        before = _touched(ledger_of)
+        others, before = _sessions(ledger_of), _touched(ledger_of)
         async with running(outside, world.settings) as worker:
             with _heard() as said:
                 await job(worker, NOW + timedelta(days=60 * number))
+        _wait_for_the_end(ledger_of, others)
         touched.append({table: count - before[table] for table, count in _touched(ledger_of).items()})
     settled = await world.value("SELECT count(*) FROM cases WHERE state = 'settled'")
     assert settled == (BORN * (SMALL + 1) + BORN) * (LARGE + 1) + BORN
@@ -88,10 +91,26 @@ def _heard():
         yield said
 
 
+def _sessions(url):
+    with psycopg.connect(url, autocommit=True) as conn:
+        found = conn.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return {pid for (pid,) in found}
+
+
+def _wait_for_the_end(url, others):
+    """A session tells what it has touched when it ends."""
+    end = time.monotonic() + 30
+    while _sessions(url) - others:
+        assert time.monotonic() < end, "the worker's sessions have not ended"
+        time.sleep(0.05)
+
+
 def _touched(url):
     """Buffers of each table and its indexes that were looked at so far, by sessions that have ended."""
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("SELECT pg_sleep(0.5)")
         return dict(
             conn.execute(
                 "SELECT relname, heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)"
