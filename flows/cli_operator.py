@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     operator.command("add")(add)
     operator.command("list")(show_all)
     operator.command("disable")(disable)
+    operator.command("unlock")(unlock)
 
 
 def add(name: Name, json_out: Json = False) -> None:
@@ -51,8 +52,9 @@ def show_all(json_out: Json = False) -> None:
         state = "在用"
         if each.disabled_at:
             state = f"已于 {moment(each.disabled_at)} 停用"
-        elif each.locked_until:
-            state = f"暂停至 {moment(each.locked_until)}（口令错误 {each.wrong_codes} 次）"
+        elif each.wrong_codes:
+            until = f"，{moment(each.waits_until)} 后才再看口令" if each.waits_until else ""
+            state = f"口令连续错误 {each.wrong_codes} 次{until}"
         used = f"最近使用 {moment(each.last_used_at)}" if each.last_used_at else "尚未使用"
         lines.append(f"{each.name}  {state}；{moment(each.created_at)} 建立，{used}")
     say(found, lines or ["还没有账户：shenguan operator add 名称"], json_out=json_out)
@@ -70,3 +72,17 @@ def disable(name: Name, json_out: Json = False) -> None:
     begin_work(log_level="warning")
     done = asyncio.run(run())
     say(done, [f"已停用 {done.disabled}"], json_out=json_out)
+
+
+def unlock(name: Name, json_out: Json = False) -> None:
+    """口令连续错误后立即恢复：不必再等；错误的记录仍在。"""
+    from tasks.composition import open_services
+    from tasks.operators import OperatorUnlocked, unlock_operator
+
+    async def run() -> OperatorUnlocked:
+        async with open_services() as services:
+            return await unlock_operator(services.ledger, name)
+
+    begin_work(log_level="warning")
+    done = asyncio.run(run())
+    say(done, [f"{done.unlocked} 的口令已可再用（此前连续错误 {done.wrong_codes} 次）"], json_out=json_out)

@@ -40,6 +40,7 @@ SHAPES: Mapping[str, str] = {
     "operator add": "tasks.operators.NewOperator",
     "operator disable": "tasks.operators.OperatorEnded",
     "operator list": "tasks.operators.OperatorList",
+    "operator unlock": "tasks.operators.OperatorUnlocked",
     "provision": "tasks.setting_up.Provisioned",
     "quarantine list": "tasks.desk_lists.QuarantineList",
     "quarantine release": "tasks.deciding.Released",

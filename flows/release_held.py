@@ -9,6 +9,7 @@ from pydantic import Field
 from models.domain.errors import ShenguanError
 from tasks.composition import current, open_services
 from tasks.form_fields import asked
+from tasks.prefect_asked import asked_at
 from tasks.releasing import release_text
 
 
@@ -26,7 +27,9 @@ async def release_held(
     try:
         async with open_services():
             services = current()
-            done = await release_text(services.ledger, services.sealing, own_id, by=operator, code=code)
+            done = await release_text(
+                services.ledger, services.sealing, own_id, by=operator, code=code, asked_at=asked_at()
+            )
     except ShenguanError as finding:
         return Failed(name="未放行", message=str(finding))
     if done.step == "asked":

@@ -8,7 +8,8 @@ from typing import Any
 from models.domain.messages import SYSTEMS
 from models.domain.workdays import Calendar, business_day, start_of_day
 from models.ledger.connection import Ledger
-from models.ledger.queries import clock, desk, reconciling
+from models.ledger.queries import clock, desk, operators, reconciling
+from tasks.operators import GUESSED_HOURS, Guessed, read_guessed
 from tasks.standing import read_status
 from tasks.status_told import Status
 
@@ -68,6 +69,8 @@ class Desk:
     texts: dict[str, int]
     dead: tuple[Dead, ...]
     reconciled: tuple[Reconciled, ...]
+    guessed: tuple[Guessed, ...]
+    unknown_names: int
 
     @property
     def silent_s(self) -> float:
@@ -92,6 +95,7 @@ class Desk:
             return Level.BAD, f"{len(self.dead)} 个对方系统中断，其办件在等"
         stopped = status.refused + status.held
         todo = stopped + len(status.incidents) + sum(each.count for each in status.quarantine)
+        todo += len(self.guessed)
         if todo:
             return Level.ATTENTION, f"{todo} 项等人处理，均未逾期"
         return Level.FINE, "一切正常"
@@ -114,6 +118,8 @@ async def read_desk(ledger: Ledger, calendar: Calendar) -> Desk:
                 for row in await reconciling.last_days(conn)
             ),
             dead=tuple(_dead(row) for row in await desk.open_breakers(conn)),
+            guessed=await read_guessed(conn),
+            unknown_names=await operators.unknown_names(conn, hours=GUESSED_HOURS),
         )
 
 

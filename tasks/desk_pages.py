@@ -8,6 +8,7 @@ from models.domain.messages import CHANNELS, state_name
 from models.domain.workdays import SHANGHAI
 from tasks.desk_drawing import AMBER, BLUE, GREEN, GREY, RED, Bar, Tile, bars, card, columns, picture
 from tasks.desk_facts import Desk, Level
+from tasks.operators import DOORS, GUESSED_HOURS
 
 _COLOURS = {Level.FINE: GREEN, Level.ATTENTION: AMBER, Level.BAD: RED}
 _FLOW = {
@@ -134,7 +135,7 @@ def matters(desk: Desk) -> str:
             "没有。",
         )
     )
-    parts += ["## 最近一次对账", _reconciled(desk)]
+    parts += ["## 最近一次对账", _reconciled(desk), "## 经办人口令", _codes(desk)]
     groups = (
         ("事件单", status.incidents),
         ("隔离记录", status.quarantine),
@@ -196,6 +197,10 @@ def _first_look(desk: Desk) -> list[str]:
         f"- **事件单** {each.kind} {each.key}：{each.message}（{each.count} 条）"
         for each in status.incidents[:5]
     ]
+    lines += [
+        f"- **口令** {each.name} 在{DOORS[each.door]}连续 {each.wrong_codes} 次错误，见“事件与逾期”"
+        for each in desk.guessed[:5]
+    ]
     if unexplained := _unexplained(desk):
         lines.append(f"- **对账** {unexplained} 条差异未解释，见“事件与逾期”")
     return ["\n".join(lines)] if lines else []
@@ -234,6 +239,16 @@ def _reconciled(desk: Desk) -> str:
         for each in desk.reconciled
     ]
     return _table(("系统", "业务日", "我方", "对方一致", "未解释"), rows, "还没有对过账。")
+
+
+def _codes(desk: Desk) -> str:
+    rows = [
+        (each.name, DOORS[each.door], str(each.wrong_codes), _at(each.last_at), _at(each.waits_until))
+        for each in desk.guessed
+    ]
+    said = f"{GUESSED_HOURS} 小时内使用不存在的账户名 {desk.unknown_names} 次。"
+    heads = ("账户", "在何处", "连续错误", "最近一次", "此前不看口令")
+    return f"{_table(heads, rows, '没有连续的错误口令。')}\n\n{said}"
 
 
 def _delivered(desk: Desk) -> str:

@@ -18,6 +18,7 @@ from models.ledger.queries import standing
 from models.ledger.server import OLDEST_MAJOR, Server, look
 from tasks.diagnosis import Diagnosis, Finding, attention, bad, fine
 from tasks.doctor_evidence import look_at_evidence
+from tasks.doctor_operators import look_at_operators
 from tasks.doctor_outside import look_outside
 
 PREFECT = "3.8.8"
@@ -142,7 +143,7 @@ async def _loaded(url: str, city: City | None) -> list[Finding]:
         versions = await standing.catalog_versions(conn)
         liaisons = await standing.liaison_count(conn)
         feeds = await standing.feeds(conn)
-    found = []
+        found = await look_at_operators(conn)
     if city is not None and city.catalog.version not in versions:
         said = f"台账中没有清单 {city.catalog.version}"
         found.append(bad("清单", said, "运行 shenguan load-city"))

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from tasks.bulk_rerun import LISTED, BulkRerun, Found, Progress, rerun_failed
 from tasks.composition import Services
 from tasks.operators import prove
+from tasks.prefect_asked import asked_at
 from tasks.rerun_form import Wanted, WrongForm
 
 LINES = 200
@@ -54,7 +55,13 @@ async def signed_rerun(services: Services, wanted: Wanted, *, name: str, code: s
     if not name.strip() or not code.strip():
         raise WrongForm("经办人与口令", "真正执行须填写；只想看看请勾选“仅试算”")
     by = await prove(
-        services.ledger, services.sealing, name=name, code=code, act="rerun_failed", subject=wanted.said
+        services.ledger,
+        services.sealing,
+        name=name,
+        code=code,
+        act="rerun_failed",
+        subject=wanted.said,
+        asked_at=asked_at(),
     )
     log = get_run_logger()
     log.info("批量重试（经办 %s）：%s", by, wanted.said)

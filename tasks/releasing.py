@@ -47,11 +47,14 @@ class ReleaseTold:
     goes_after: datetime | None
 
 
-async def release_text(ledger: Ledger, sealing: Sealing, own_id: str, *, by: str, code: str) -> ReleaseTold:
+async def release_text(
+    ledger: Ledger, sealing: Sealing, own_id: str, *, by: str, code: str, asked_at: datetime | None = None
+) -> ReleaseTold:
     """Ask for the release of a held text, or confirm what somebody else asked for.
 
     A confirmed one goes under the protocol like any text, not before 8:00 and not after 20:00. When its
-    outcome is unknown again it is held again, and needs two people again.
+    outcome is unknown again it is held again, and needs two people again. ``asked_at``: as in
+    :func:`tasks.operators.prove`.
 
     Raises:
         CannotRelease: it is no held text, was decided, or the same person asked.
@@ -61,7 +64,7 @@ async def release_text(ledger: Ledger, sealing: Sealing, own_id: str, *, by: str
     async with ledger.reading() as conn:
         asks = _assert_releasable(own_id, await decisions.effect_row(conn, own_id), by) is None
     act = "release_ask" if asks else "release_confirm"
-    by = await prove(ledger, sealing, name=by, code=code, act=act, subject=own_id)
+    by = await prove(ledger, sealing, name=by, code=code, act=act, subject=own_id, asked_at=asked_at)
     async with ledger.writing() as conn:
         row = await decisions.lock_effect(conn, own_id)
         asked_by = _assert_releasable(own_id, row, by)

@@ -52,6 +52,14 @@ def matching_step(secret: bytes, code: str, seconds: float) -> int | None:
     return None
 
 
+def matched_before(secret: bytes, code: str, seconds: float, *, within_s: float) -> bool:
+    """Whether this was the code of a step that is over, by no more than ``within_s`` seconds."""
+    return any(
+        matching_step(secret, code, seconds - back) is not None
+        for back in range(STEP_S, int(within_s) + 1, STEP_S)
+    )
+
+
 def _totp(secret: bytes) -> TOTP:
     # SHA-1 is what RFC 6238 and every authenticator mean; as an HMAC it is not broken.
     return TOTP(secret, DIGITS, SHA1(), STEP_S)  # noqa: S303

@@ -23,6 +23,14 @@ class Desk:
         near = {self.code(name, steps) for steps in range(-3, 4)}
         return next(code for n in range(10) if (code := f"{n:06d}") not in near)
 
-    async def prove(self, name, code, act="decide", subject="PS1"):
+    async def prove(self, name, code, *, asked_at=None):
         services = self.world.services
-        return await prove(services.ledger, services.sealing, name=name, code=code, act=act, subject=subject)
+        return await prove(
+            services.ledger,
+            services.sealing,
+            name=name,
+            code=code,
+            act="decide",
+            subject="PS1",
+            asked_at=asked_at,
+        )

@@ -4,15 +4,22 @@ Tests of the desk's pages use the same two fixtures: ``standing`` (the stack) an
 that is logged in); what they share beyond that is in ``tests/ui/seen.py``.
 """
 
+import base64
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.ui.seen import CHROMIUM, FLAGS, PICTURES
+from models.ledger.connection import Ledger
+from models.ledger.keyring import Keyring
+from models.ledger.one_time import code_at
+from models.ledger.sealing import Sealing
+from tasks.operators import add_operator
+from tests.ui.seen import CHROMIUM, FLAGS, PICTURES, elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 # The stack takes on its settings before Prefect is imported: a process of its own.
@@ -100,3 +107,24 @@ def page(standing):
         yield opened
         context.close()
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def operators(standing):
+    """``operators(name)`` is what that person's authenticator shows now, or so many seconds ago, when called.
+
+    The account is made the first time.
+    """
+    sealing = Sealing(Keyring.load(Path(standing.folder) / "keys" / "seal.json"))
+    secrets: dict[str, bytes] = {}
+
+    async def make(name):
+        async with Ledger.open(standing.ledger, max_size=1) as ledger:
+            return await add_operator(ledger, sealing, name)
+
+    def authenticator(name):
+        if name not in secrets:
+            secrets[name] = base64.b32decode(elsewhere(make(name)).secret)
+        return lambda ago_s=0: code_at(secrets[name], time.time() - ago_s)
+
+    return authenticator

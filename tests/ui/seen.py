@@ -1,13 +1,17 @@
 """What tests of the UI share: the browser's place, questions to the ledger, pictures, ways to a run."""
 
+import asyncio
 import itertools
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+
+from adapters.prefect_api.client import PrefectApi
 
 PICTURES = Path(__file__).resolve().parents[2] / "var" / "ui"
 CHROMIUM = shutil.which("chromium")
@@ -54,3 +58,57 @@ def search_run(page, standing, text: str):
     found = page.get_by_role("link").filter(has_text=text)
     found.first.wait_for()
     return found.first
+
+
+def rows(standing, sql: str, *values) -> list[tuple]:
+    """What the ledger gives now."""
+    with psycopg.connect(standing.ledger, autocommit=True) as conn:
+        return conn.execute(sql, values).fetchall()
+
+
+def wait(what: str, until, *, seconds: float = PATIENCE_S):
+    """What ``until()`` gives once it gives anything."""
+    end = time.monotonic() + seconds
+    while not (found := until()):
+        assert time.monotonic() < end, f"never came: {what}"
+        time.sleep(0.4)
+    return found
+
+
+def elsewhere(work):
+    """What a coroutine gives: the browser's library has this thread's event loop, so it runs in another."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(asyncio.run, work).result()
+
+
+def over_the_wire(standing, path: str, body):
+    """What Prefect answers to this."""
+
+    async def post():
+        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
+            return await prefect._wire.post(path, body)
+
+    return elsewhere(post())
+
+
+def deployment(standing, name: str):
+    """The id of a deployment, waited for."""
+
+    async def read():
+        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
+            return await prefect.deployment_id(name)
+
+    return wait(f"deployment {name}", lambda: elsewhere(read()))
+
+
+def ended(standing, name: str, **chosen):
+    """The newest run of this name, or the one of an ``id``, once it has come to an end."""
+    runs = {"id": {"any_": [chosen["id"]]}} if chosen else {"name": {"any_": [name]}}
+    body = {"flow_runs": runs, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+
+    def look():
+        found = over_the_wire(standing, "/flow_runs/filter", body)
+        state = found[0]["state"] if found else {}
+        return found[0] if state.get("type") in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+    return wait(f"the end of {name}", look)

@@ -1,23 +1,11 @@
 """The rerun form, dry and real, and the desk, in a real browser."""
 
-import asyncio
-import base64
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import psycopg
-import pytest
 
 from adapters.prefect_api.artifacts import MarkdownPage, show_pages
 from adapters.prefect_api.client import PrefectApi
-from models.ledger.connection import Ledger
-from models.ledger.keyring import Keyring
-from models.ledger.one_time import code_at
-from models.ledger.sealing import Sealing
-from tasks.operators import add_operator
-from tests.ui.seen import BROWSER, PICTURES
+from tests.ui.seen import BROWSER, PICTURES, deployment, elsewhere, ended, rows, wait
 
 pytestmark = BROWSER
 REFUSED = (
@@ -25,68 +13,11 @@ REFUSED = (
 )
 
 
-def rows(standing, sql, *values):
-    with psycopg.connect(standing.ledger, autocommit=True) as conn:
-        return conn.execute(sql, values).fetchall()
-
-
-def wait(what, until, *, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := until()):
-        assert time.monotonic() < end, f"never came: {what}"
-        time.sleep(0.4)
-    return found
-
-
-def elsewhere(work):
-    """The browser's library has this thread's event loop: other loops run in another."""
-    with ThreadPoolExecutor(1) as other:
-        return other.submit(asyncio.run, work).result()
-
-
-@pytest.fixture(scope="session")
-def operator(standing):
-    """A name and what its authenticator shows now."""
-    sealing = Sealing(Keyring.load(Path(standing.folder) / "keys" / "seal.json"))
-
-    async def make():
-        async with Ledger.open(standing.ledger, max_size=1) as ledger:
-            return await add_operator(ledger, sealing, "值班员甲")
-
-    made = elsewhere(make())
-    secret = base64.b32decode(made.secret)
-    return made.name, lambda: code_at(secret, time.time())
-
-
-def deployment(standing, name):
-    async def ask():
-        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
-            return await prefect.deployment_id(name)
-
-    return wait(f"deployment {name}", lambda: elsewhere(ask()))
-
-
 def field(page, title):
     """The input below a field's title; the labels of Prefect's form name no input."""
     label = page.locator(".schema-form-property__label", has_text=title)
     one = page.locator(".schema-form-property").filter(has=label)
     return one.locator("textarea, input[type=number], [role=switch], .p-select-button__control")
-
-
-def ended(standing, name):
-    """The newest run of this name, once its state is ours."""
-
-    async def ask():
-        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
-            body = {"flow_runs": {"name": {"any_": [name]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
-            return await prefect._wire.post("/flow_runs/filter", body)
-
-    def look():
-        found = elsewhere(ask())
-        state = found[0]["state"] if found else {}
-        return found[0] if state.get("type") in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
-
-    return wait(f"the end of {name}", look)
 
 
 def picture(page, name):
@@ -106,7 +37,7 @@ def stored(standing, own_id):
     return [row for row in map(json.loads, lines) if row["own_id"] == own_id]
 
 
-def test_rerun_failed_is_looked_at_then_done_under_a_name(standing, page, operator) -> None:
+def test_rerun_failed_is_looked_at_then_done_under_a_name(standing, page, operators) -> None:
     department = wait("a refused push", lambda: rows(standing, REFUSED))[0][1]
     refused = {own_id for own_id, target in rows(standing, REFUSED) if target == department}
     tries = rows(standing, "SELECT sum(attempts) FROM effects WHERE own_id = ANY(%s)", list(refused))[0][0]
@@ -124,7 +55,7 @@ def test_rerun_failed_is_looked_at_then_done_under_a_name(standing, page, operat
 
     open_form(page, standing, department)
     field(page, "仅试算").click()
-    name, code = operator
+    name, code = "值班员甲", operators("值班员甲")
     field(page, "经办人账户").fill(name)
     field(page, "一次性口令").fill(code())
     picture(page, "real-form")
