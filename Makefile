@@ -21,7 +21,7 @@ export DO_NOT_TRACK := 1
 
 FAULTS := $(RUN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(filter command line environment,$(origin SEED)),--seed $(SEED))
 
-.PHONY: help demo up test test-ui faults faults-long real bench bench-moment bench-workers deps lock clean .venv
+.PHONY: help demo up test test-ui faults faults-long real bench bench-latency bench-moment bench-mirror bench-workers deps lock clean .venv
 .DELETE_ON_ERROR:
 
 help:
@@ -32,7 +32,8 @@ help:
 	@echo "make faults-long   换种子不停地做，直到 Ctrl-C"
 	@echo "make real    真实记录跑一遍闭环（数据目录 DATA=$(DATA)）"
 	@echo "make bench [CASES=$(CASES)] [ROUNDS=$(ROUNDS)]   与同类系统及裸机极限比较，结果与图在 var/bench/"
-	@echo "make bench-moment   从发布到推送、首条短信用多久，结果在 var/bench/moment.json"
+	@echo "make bench-latency  从发布到推送、首条短信用多久，有 Prefect 与停掉它，结果在 var/bench/latency.json"
+	@echo "make bench-mirror   镜像的速度与落后、Prefect 数据库的大小，结果在 var/bench/mirror.json"
 	@echo "make bench-workers  同一台账上一、二、四个进程，结果在 var/bench/workers.json"
 	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
 	@echo "make lock    重新生成 requirements.lock"
@@ -70,9 +71,13 @@ real: $(STAMP)
 bench: $(STAMP)
 	@exec $(RUN)/python -m benchmarks --cases $(CASES) --rounds $(ROUNDS)
 
-# From publication to the first moment, through a running dispatcher; about five minutes.
-bench-moment: $(STAMP)
-	@exec $(RUN)/python -m benchmarks.moment
+# From publication to the first moment, through a running dispatcher; about twelve minutes.
+bench-latency bench-moment: $(STAMP)
+	@exec $(RUN)/shenguan bench latency
+
+# The mirror and Prefect's database, before and after retention; about half an hour.
+bench-mirror: $(STAMP)
+	@exec $(RUN)/shenguan bench mirror
 
 # One, two and four workers on one ledger; about three minutes.
 bench-workers: $(STAMP)

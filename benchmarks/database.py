@@ -99,6 +99,10 @@ class Databases:
             ).fetchall()
         return {table: {"rows": int(heap), "indexes": int(indexes)} for table, heap, indexes in rows}
 
+    def connected(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to a database as the one who may do everything; each statement commits."""
+        return psycopg.connect(self._cluster.url("superuser", name), autocommit=True)
+
     def cpu_s(self) -> float:
         """CPU seconds of the whole server, of sessions that have ended too."""
         postmaster = find_postmaster(self._cluster.data)
@@ -119,4 +123,4 @@ class Databases:
             conn.execute(statement.encode())
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self._cluster.url("superuser", "postgres"), autocommit=True)
+        return self.connected("postgres")

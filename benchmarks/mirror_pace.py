@@ -1,15 +1,18 @@
-"""How fast the mirror is: ``python -m benchmarks.mirror_pace``; figures in ``var/bench/mirror.json``.
+"""``python -m benchmarks.mirror_pace``: how fast the mirror is, and what it leaves in Prefect's database.
 
-A ledger, a Prefect server and the mirror, nothing else: cases that move once, cases that move six times,
-and a steady stream whose lag is looked at all the while.
+A ledger, a Prefect server and the mirror, nothing else: a steady stream whose lag is looked at all the
+while, cases that move once, cases that move six times. Then what retention takes of it, and what is written
+where no case moves at all. ``shenguan bench mirror`` is the same; figures in ``var/bench/mirror.json``.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +20,15 @@ from typing import Any, Self
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
+from rich.console import Console
 
 from adapters.stack.postgres import Cluster
 from benchmarks.database import Databases
-from benchmarks.prefect_home import DATABASE, PrefectHome, make_prefect_template, prefect_home
+from benchmarks.mirror_rest import at_rest
+from benchmarks.mirror_shown import missed, show
+from benchmarks.mirror_size import a_year, kept
+from benchmarks.prefect_home import PrefectHome, make_prefect_template, prefect_home
+from benchmarks.standing import NotMeasured
 from models.ledger.connection import Ledger
 from models.ledger.queries import showing
 from models.ledger.writer import HistoryRow, write_history
@@ -42,6 +50,10 @@ _TO = {
 _SIX = ("completed", "settled", "completed", "accepted", "completed", "settled")
 _LINES_A_MOVE = 3
 _LOOK_S = 0.25
+_PER_S = 5.0
+_A_YEAR = 100_000
+_NOT_MEASURED = 2
+_WIDE = 140  # columns, where there is no terminal to ask
 
 
 async def _begin(ledger: Ledger, count: int) -> list[UUID]:
@@ -104,14 +116,19 @@ async def _effort(ledger: Ledger) -> showing.Effort:
         return await showing.effort(conn)
 
 
-async def _backlog(ledger: Ledger, home: PrefectHome, count: int, moves: Sequence[str]) -> dict[str, Any]:
-    """Cases that are all there at once, each moved through these states; until all is shown."""
+async def _backlog(
+    ledger: Ledger, home: PrefectHome, count: int, moves: Sequence[str], *, each_shown: bool = False
+) -> dict[str, Any]:
+    """Cases that are all there at once, each moved through these states; until all is shown.
+
+    A second lies between two moves, or, with ``each_shown``, the time in which the one before is shown.
+    """
     before, cpu = await _effort(ledger), home.cpu_s()
     begun = time.perf_counter()
     cases = await _begin(ledger, count)
     async with _Watch(ledger) as watch:
         for state in moves:
-            await asyncio.sleep(1)
+            await (_caught_up(ledger) if each_shown else asyncio.sleep(1))
             await _move(ledger, cases, state)
         await _caught_up(ledger)
     took, after = time.perf_counter() - begun, await _effort(ledger)
@@ -158,7 +175,62 @@ async def _stream(ledger: Ledger, per_s: float, seconds: float) -> dict[str, Any
     }
 
 
-async def _measure(url: str, home: PrefectHome, given: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many cases of each kind, and how long the stream and the time without any case last."""
+
+    once: int
+    six: int
+    stream_s: float
+    rest_s: float
+
+
+def measure(folder: Path, asked: Asked, *, city_dir: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """All figures; the sizes are those of a database that holds only one kind of cases."""
+    made: dict[str, Any] = {"cores": os.cpu_count(), "sizes": {}}
+    with Cluster.create_or_open(folder / "pg") as cluster:
+        bench = _Bench(folder, Databases(cluster))
+        make_prefect_template(folder / "prefect", bench.databases)
+        tell(f"每秒 {_PER_S} 件，{asked.stream_s:g} 秒；再 {asked.six} 件六秒内动六次")
+        made |= bench.run(lambda ledger, home: _paced(ledger, home, asked))
+        tell(f"{asked.once} 件动一次")
+        made |= bench.run(lambda ledger, home: _once(ledger, home, asked.once), made["sizes"], "one_move")
+        tell(f"{asked.six} 件动六次，每次都显示出来")
+        made |= bench.run(lambda ledger, home: _six(ledger, home, asked.six), made["sizes"], "six_moves")
+        tell(f"没有办件，{asked.rest_s:g} 秒")
+        made["at_rest"] = at_rest(folder, bench.databases, city_dir=city_dir, seconds=asked.rest_s)
+        made["sizes"]["empty"] = made["at_rest"]["bytes_empty"]
+    made["a_year"] = a_year(made, cases=_A_YEAR)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    folder: Path
+    databases: Databases
+
+    def run(
+        self,
+        work: Callable[[Ledger, PrefectHome], Coroutine[Any, Any, dict[str, Any]]],
+        sizes: dict[str, Any] | None = None,
+        name: str = "",
+    ) -> dict[str, Any]:
+        """A mirror on a fresh ledger and a fresh Prefect; what it leaves there goes into ``sizes``."""
+        with (
+            self.databases.fresh("mirror_pace") as url,
+            prefect_home(self.folder / "prefect", self.databases) as home,
+        ):
+            load = os.getloadavg()[0]
+            made = asyncio.run(_mirrored(url, home, work))
+            made = {part: each | {"load_average": round(load, 1)} for part, each in made.items()}
+            if sizes is not None:
+                sizes[name] = kept(home, self.databases)
+        return made
+
+
+async def _mirrored(
+    url: str, home: PrefectHome, work: Callable[[Ledger, PrefectHome], Coroutine[Any, Any, dict[str, Any]]]
+) -> dict[str, Any]:
     settings = SimpleNamespace(
         prefect_api_url=home.server.api_url, prefect_api_auth=SecretStr(home.server.auth)
     )
@@ -168,40 +240,58 @@ async def _measure(url: str, home: PrefectHome, given: argparse.Namespace) -> di
         )
         stop = asyncio.Event()
         showing_task = asyncio.create_task(Mirroring(services).keep_showing(stop))
-        stream = await _stream(ledger, 5, given.stream_s)
-        await _caught_up(ledger)
-        once = await _backlog(ledger, home, given.once, ("completed",))
-        six = await _backlog(ledger, home, given.six, _SIX)
+        made = await work(ledger, home)
         stop.set()
         await showing_task
-    return {"stream": stream, "one_move": once, "six_moves": six}
+    return made
+
+
+async def _paced(ledger: Ledger, home: PrefectHome, asked: Asked) -> dict[str, Any]:
+    stream = await _stream(ledger, _PER_S, asked.stream_s)
+    await _caught_up(ledger)
+    return {"stream": stream, "six_at_once": await _backlog(ledger, home, asked.six, _SIX)}
+
+
+async def _once(ledger: Ledger, home: PrefectHome, count: int) -> dict[str, Any]:
+    return {"one_move": await _backlog(ledger, home, count, ("settled",))}
+
+
+async def _six(ledger: Ledger, home: PrefectHome, count: int) -> dict[str, Any]:
+    return {"six_shown": await _backlog(ledger, home, count, _SIX, each_shown=True)}
 
 
 def main() -> int:
-    """0 when everything was shown in the end."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mirror_pace", description="镜像的速度与落后")
+    """0 when the mirror kept up with the stream, 1 otherwise, 2 when it could not be measured."""
+    parser = argparse.ArgumentParser(
+        prog="shenguan bench mirror", description="镜像的速度与落后，Prefect 数据库的大小"
+    )
     parser.add_argument("--once", type=int, default=20000, help="动一次的办件数")
     parser.add_argument("--six", type=int, default=2000, help="动六次的办件数")
     parser.add_argument("--stream-s", type=float, default=60, help="每秒五件持续多少秒")
+    parser.add_argument("--rest-s", type=float, default=300, help="没有办件时看多少秒")
     parser.add_argument("--out", type=Path, default=Path("var/bench"), help="结果目录")
+    parser.add_argument("--city-dir", type=Path, default=Path("config/yiyang"), help="城市配置目录")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    with Cluster.create_or_open(given.out / "pg") as cluster:
-        databases = Databases(cluster)
-        make_prefect_template(given.out / "prefect", databases)
-        with (
-            databases.fresh("mirror_pace") as url,
-            prefect_home(given.out / "prefect", databases) as home,
-        ):
-            made = asyncio.run(_measure(url, home, given))
-            tables = databases.tables(DATABASE)
-            made["prefect_bytes"] = sum(sum(each.values()) for each in tables.values())
-            made["prefect_bytes_by_table"] = {
-                name: sum(sizes.values()) for name, sizes in list(tables.items())[:8]
-            }
-    (given.out / "mirror.json").write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n")
-    sys.stdout.write(json.dumps(made, ensure_ascii=False, indent=2) + "\n")
-    return 0
+    err = Console(stderr=True)
+    asked = Asked(given.once, given.six, given.stream_s, given.rest_s)
+    try:
+        made = measure(
+            given.out,
+            asked,
+            city_dir=given.city_dir,
+            tell=lambda line: err.print(line, markup=False, highlight=False),
+        )
+    except NotMeasured as finding:
+        err.print(str(finding), markup=False, highlight=False)
+        return _NOT_MEASURED
+    made["missed"] = missed(made)
+    text = json.dumps(made, ensure_ascii=False, indent=2) + "\n"
+    (given.out / "mirror.json").write_text(text, encoding="utf-8")
+    show(made, Console(width=None if sys.stdout.isatty() else _WIDE))
+    for line in made["missed"]:
+        err.print(line, markup=False, highlight=False, style="red")
+    return 1 if made["missed"] else 0
 
 
 if __name__ == "__main__":

@@ -1,56 +1,63 @@
-"""``python -m benchmarks.moment``: how long it takes from publication to the first moment.
+"""How long it takes from publication to the first moment, phase by phase.
 
-A running dispatcher, light simulators, cases published one by one by the platform simulator's control
-route. Everything is timed at the simulators: *publication* just before the case is handed to the
-platform, *push accepted* when the platform stored it, *text accepted* when the gateway stored it.
+A running dispatcher, light simulators, cases published by the platform simulator's control route. Where a
+phase has Prefect, everything of it is there as it stands for good: server, deployments with their
+schedules, a worker, the mirror.
 """
 
-import argparse
 import asyncio
 import json
 import os
 import random
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from statistics import quantiles
-from typing import Any
+from typing import Any, Literal
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 from adapters.stack.postgres import Cluster
 from benchmarks.database import Databases
 from benchmarks.job import ACCEPTED, Job, make_job
+from benchmarks.moment_figures import figures
 from benchmarks.outside import used
-from benchmarks.standing import Standing, settle_in, standing
+from benchmarks.prefect_home import PrefectHome, make_prefect_template, prefect_home
+from benchmarks.standing import NotMeasured, Standing, settle_in, standing, until
 from models.ledger.keyring import create_keyring
 
 _PATIENCE_S = 120
 _IDLE_S = 12.0
 """Longer than a full round's interval."""
-_TARGETS_S = {"rest": 1.0, "10 a second": 2.0}
+_WARM = 3
+"""Cases that are pushed and shown before a phase is timed."""
+
+_FEEDS = "SELECT count(*) FROM watermarks"
+_PUSHED = "SELECT count(DISTINCT case_id) FROM effects WHERE channel = 'push'"
+_LEFT = (
+    "SELECT (SELECT count(*) FROM effects WHERE channel = 'push' AND state <> 'accepted'),"
+    " (SELECT count(*) FROM inbox WHERE outcome = 'waiting'),"
+    " (SELECT count(*) FROM effects WHERE channel = 'sms' AND state = 'planned')"
+)
+_SHOWN = "SELECT count(flow_run_id), count(dirty_since) FROM mirror"
+
+Engine = Literal["none", "up", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """``cases`` published at ``per_s`` on average, at odd moments; 0: all at once."""
+    """``cases`` published at ``per_s`` on average, at odd moments; 0: all at once.
+
+    ``prefect`` is there, or there and then stopped while cases are published, or not there at all.
+    95 of 100 pushes, and first texts, are to be accepted within ``promised_s``.
+    """
 
     name: str
     cases: int
     per_s: float
-
-
-PHASES = (
-    Phase("rest", 40, 0.5),
-    Phase("5 a second", 150, 5),
-    Phase("10 a second", 400, 10),
-    Phase("burst of 500", 500, 0),
-)
+    prefect: Engine = "none"
+    promised_s: float | None = None
 
 
 def measure(
@@ -63,24 +70,27 @@ def measure(
     idle_s: float = _IDLE_S,
 ) -> dict[str, Any]:
     """Each phase on a fresh ledger and fresh simulators, so that each liaison's first text is one."""
-    cases = max(phase.cases for phase in phases)
+    cases = max(phase.cases for phase in phases) + _WARM
     work = folder / "moment"
     made = make_job(work / "world", cases=cases, seed=seed, city_dir=city_dir)
     records = without_feed(made)
     keys = work / "keys.json"
     if not keys.exists():
         create_keyring(keys)
-    figures = {}
+    measured = {}
     with Cluster.create_or_open(folder / "pg") as cluster:
         databases = Databases(cluster)
+        if any(phase.prefect != "none" for phase in phases):
+            make_prefect_template(work / "prefect", databases)
         for number, phase in enumerate(phases):
             tell(f"{phase.name}：{phase.cases} 件")
             with (
                 databases.fresh("bench_moment") as url,
                 standing(work / f"{number}", made, url, keys) as stands,
+                _prefect(work / "prefect", databases, phase.prefect) as home,
             ):
-                figures[phase.name] = _phase(stands, made, phase, records[: phase.cases], seed, idle_s)
-    return {"targets_s": _TARGETS_S, "cores": os.cpu_count(), "phases": figures}
+                measured[phase.name] = _phase(stands, made, phase, records, seed, idle_s, home)
+    return {"cores": os.cpu_count(), "phases": measured}
 
 
 def without_feed(job: Job) -> list[dict[str, Any]]:
@@ -91,34 +101,104 @@ def without_feed(job: Job) -> list[dict[str, Any]]:
     return [json.loads(line)["record"] for line in lines]
 
 
+@contextmanager
+def _prefect(folder: Path, databases: Databases, engine: Engine) -> Iterator[PrefectHome | None]:
+    if engine == "none":
+        yield None
+        return
+    with prefect_home(folder, databases) as home:
+        yield home
+
+
 def _phase(
-    stands: Standing, job: Job, phase: Phase, records: Sequence[dict[str, Any]], seed: str, idle_s: float
+    stands: Standing,
+    job: Job,
+    phase: Phase,
+    records: Sequence[dict[str, Any]],
+    seed: str,
+    idle_s: float,
+    home: PrefectHome | None,
 ) -> dict[str, Any]:
     asyncio.run(settle_in(stands, job, now=ACCEPTED, rate=1))
-    stands.start_worker()
-    feeds = "SELECT count(*) FROM watermarks"
-    assert stands.wait(lambda: stands.rows(feeds) == [(3,)], seconds=_PATIENCE_S), "the worker does not work"
-    time.sleep(1)
-    load = os.getloadavg()[0]
+    stands.start_worker(**(home.server.client_environment() if home else {}))
+    _await(stands, lambda: stands.rows(_FEEDS) == [(3,)], "分发进程没有开始工作")
+    if home is not None:
+        home.work(stands.environment)
+    warm, timed = records[:_WARM], records[_WARM : _WARM + phase.cases]
+    _publish(stands, warm, per_s=0, draw=random.Random(seed))  # noqa: S311 - seeded on purpose
+    _await(stands, lambda: _done(stands, _WARM), "试投的办件没有办完")
+    engine = _Engine(stands, home)
+    engine.ready(stop=phase.prefect == "stopped")
     idle = _idle(stands, idle_s)
-    published = _publish(stands, phase, records, seed)
-    pushed = "SELECT count(*) FROM effects WHERE channel = 'push' AND state <> 'accepted'"
-    waiting = "SELECT count(*) FROM inbox WHERE outcome = 'waiting'"
-    expected = "SELECT count(DISTINCT case_id) FROM effects WHERE channel = 'push'"
-    stands.wait(
-        lambda: stands.rows(f"SELECT ({pushed}), ({waiting}), ({expected})") == [(0, 0, len(records))],
-        seconds=_PATIENCE_S,
-    )
-    texts = "SELECT count(*) FROM effects WHERE channel = 'sms' AND state = 'planned'"
-    stands.wait(lambda: stands.rows(texts) == [(0,)], seconds=_PATIENCE_S)
-    time.sleep(1)
+    load = os.getloadavg()[0]
+    draw = random.Random(f"{seed}|{phase.name}")  # noqa: S311 - seeded on purpose
+    begun = time.monotonic()
+    _publish(stands, timed, per_s=phase.per_s, draw=draw)
+    seconds = time.monotonic() - begun
+    _await(stands, lambda: _done(stands, _WARM + len(timed)), "办件没有办完")
+    load = max(load, os.getloadavg()[0])
+    after = engine.afterwards(_WARM + len(timed))
     stands.stop_workers()
     return {
-        "cases": len(records),
-        "load_average": [load, os.getloadavg()[0]],
+        "cases": len(timed),
+        "published_in_s": round(seconds, 1),
+        "promised_s": phase.promised_s,
+        "load_average": round(load, 1),
         "idle": idle,
-        **_figures(stands, published),
+        "prefect": {"engine": phase.prefect, **after},
+        **figures(stands, {record["case_no"] for record in timed}),
     }
+
+
+class _Engine:
+    """Prefect during a phase: whether it answers when the phase begins and when it ends."""
+
+    def __init__(self, stands: Standing, home: PrefectHome | None) -> None:
+        self._stands = stands
+        self._home = home
+        self._answered = False
+
+    def ready(self, *, stop: bool) -> None:
+        """The mirror is known to work; then the server is stopped, where it should be."""
+        if self._home is None:
+            return
+        _await(self._stands, lambda: self._shown() == (_WARM, 0), "镜像没有开始工作")
+        if stop:
+            self._home.stop_server()
+        self._answered = self._home.answers()
+        if self._answered == stop:
+            raise NotMeasured("Prefect 没有停下" if stop else "Prefect 没有应答")
+
+    def afterwards(self, cases: int) -> dict[str, Any]:
+        """What was so all the while, and how long until all cases are shown."""
+        if self._home is None:
+            return {}
+        shown, behind = self._shown()
+        if self._home.answers() != self._answered:
+            raise NotMeasured("Prefect 在计时期间停了或又起来了")
+        if not self._answered:
+            self._home.start_server()
+        begun = time.monotonic()
+        _await(self._stands, lambda: self._shown() == (cases, 0), "镜像没有追上")
+        return {
+            "answered": self._answered,
+            "shown_before": _WARM,
+            "shown_at_the_end": shown,
+            "behind_at_the_end": behind,
+            "caught_up_s": round(time.monotonic() - begun, 1),
+        }
+
+    def _shown(self) -> tuple[int, int]:
+        ((shown, behind),) = self._stands.rows(_SHOWN)
+        return shown, behind
+
+
+def _done(stands: Standing, cases: int) -> bool:
+    return stands.rows(f"SELECT ({_PUSHED}), left_.* FROM ({_LEFT}) left_") == [(cases, 0, 0, 0)]  # noqa: S608 - our own words
+
+
+def _await(stands: Standing, come: Callable[[], bool], otherwise: str) -> None:
+    until(come, seconds=_PATIENCE_S, otherwise=f"{otherwise}，日志在 {stands.folder}")
 
 
 def _idle(stands: Standing, seconds: float) -> dict[str, float]:
@@ -136,130 +216,15 @@ def _idle(stands: Standing, seconds: float) -> dict[str, float]:
 
 
 def _publish(
-    stands: Standing, phase: Phase, records: Sequence[dict[str, Any]], seed: str
-) -> dict[str, datetime]:
-    """Hand the cases to the platform; case number → the moment before it had it."""
-    draw = random.Random(f"{seed}|{phase.name}")  # noqa: S311 - seeded on purpose
-    published = {}
-    if not phase.per_s:
-        now = datetime.now(UTC)
+    stands: Standing, records: Sequence[dict[str, Any]], *, per_s: float, draw: random.Random
+) -> None:
+    """Hand the cases to the platform, each at its moment or all at once."""
+    if not per_s:
         stands.tell("platform", "publish", {"feed": "cases", "records": list(records)})
-        return dict.fromkeys((record["case_no"] for record in records), now)
+        return
     begun = time.monotonic()
     for number, record in enumerate(records):
-        left = begun + (number + draw.random()) / phase.per_s - time.monotonic()
+        left = begun + (number + draw.random()) / per_s - time.monotonic()
         if left > 0:
             time.sleep(left)
-        published[record["case_no"]] = datetime.now(UTC)
         stands.tell("platform", "publish", {"feed": "cases", "records": [record]})
-    return published
-
-
-def _figures(stands: Standing, published: Mapping[str, datetime]) -> dict[str, Any]:
-    pushes = {line["own_id"]: line for line in stands.held("platform") if line["kind"] == "push"}
-    waits = [_at(line) - published[line["case_no"]].timestamp() for line in pushes.values()]
-    return {
-        "published_to_push_s": _spread(waits),
-        "push_to_first_text_s": _spread(list(_first_texts(stands, pushes))),
-        "pushed": len({line["case_no"] for line in pushes.values()}),
-    }
-
-
-def _first_texts(stands: Standing, pushes: Mapping[str, Mapping[str, Any]]) -> Iterator[float]:
-    """For each text, from the push it tells of first. Nobody had a text before: the window is longer."""
-    told = dict(
-        stands.rows(
-            "SELECT t.reference, array_agg(n.push_own_id) FROM sms_texts t"
-            " JOIN sms_news n ON n.sms_own_id = t.own_id GROUP BY t.reference"
-        )
-    )
-    for line in stands.held("sms"):
-        text = line["content"]["content"]
-        for reference, own_ids in told.items():
-            if reference in text:
-                yield _at(line) - min(_at(pushes[own_id]) for own_id in own_ids)
-
-
-def _at(line: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(line["machine_at"]).timestamp()
-
-
-def _spread(seconds: Sequence[float]) -> dict[str, float]:
-    cuts = quantiles(seconds, n=100, method="inclusive")
-    return {
-        "n": len(seconds),
-        "p50": round(cuts[49], 3),
-        "p95": round(cuts[94], 3),
-        "p99": round(cuts[98], 3),
-        "max": round(max(seconds), 3),
-    }
-
-
-def show(made: Mapping[str, Any], console: Console) -> None:
-    """The figures as a table."""
-    table = Table(title="第一时间（秒）")
-    for column in (
-        "",
-        "件",
-        "发布→推送成功 p50",
-        "p95",
-        "p99",
-        "最大",
-        "推送成功→首条短信 p50",
-        "p95",
-        "最大",
-        "条",
-        "负载",
-    ):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, figures in made["phases"].items():
-        push, text = figures["published_to_push_s"], figures["push_to_first_text_s"]
-        table.add_row(
-            name,
-            str(figures["cases"]),
-            *(f"{push[cut]:.2f}" for cut in ("p50", "p95", "p99", "max")),
-            *(f"{text[cut]:.2f}" for cut in ("p50", "p95", "max")),
-            str(text["n"]),
-            "{:.1f}".format(max(figures["load_average"])),
-        )
-    console.print(table)
-    idle = next(iter(made["phases"].values()))["idle"]
-    console.print(
-        f"空闲时：分发进程占一个核的 {idle['worker_cpu_share']:.1%}，"
-        f"台账每秒 {idle['transactions_per_s']:.0f} 个事务",
-        markup=False,
-        highlight=False,
-    )
-
-
-def main() -> int:
-    """0 when every target is met, 1 otherwise."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.moment", description="从发布到第一时间推送、短信"
-    )
-    parser.add_argument("--seed", default="20260701", help="种子")
-    parser.add_argument("--out", type=Path, default=Path("var/bench"), help="结果目录")
-    parser.add_argument("--city-dir", type=Path, default=Path("config/yiyang"), help="城市配置目录")
-    parser.add_argument("--phase", action="append", choices=[phase.name for phase in PHASES], help="只测这些")
-    given = parser.parse_args()
-    err = Console(stderr=True)
-    made = measure(
-        given.out,
-        [phase for phase in PHASES if not given.phase or phase.name in given.phase],
-        seed=given.seed,
-        city_dir=given.city_dir,
-        tell=lambda line: err.print(line, markup=False, highlight=False),
-    )
-    path = given.out / "moment.json"
-    path.write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    show(made, Console(width=None if sys.stdout.isatty() else 160))
-    missed = [
-        name
-        for name, most in _TARGETS_S.items()
-        if name in made["phases"] and made["phases"][name]["published_to_push_s"]["p95"] > most
-    ]
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,18 @@ import psutil
 
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.wire import PrefectWire
+from adapters.stack.deploy import deploy_all
 from adapters.stack.prefect_server import PrefectServer
 from adapters.stack.processes import Supervisor
 from adapters.stack.ready import free_port
+from adapters.stack.worker import worker_program
 from benchmarks.database import Databases
 from tasks.showing import CASE_DEPLOYMENT
 
 DATABASE = "bench_prefect"
 _POOL = "bench"
 _PROGRAM = "prefect-server"
+_PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(slots=True)
@@ -46,6 +49,24 @@ class PrefectHome:
         """Bytes it holds now."""
         return sum(int(process.memory_info().rss) for process in self._processes())
 
+    def work(self, environment: Mapping[str, str]) -> None:
+        """All of ``prefect.yaml`` is deployed, its schedules run, and a worker carries them out."""
+        deploy_all(self.supervisor, self.server, project=_PROJECT)
+        self.supervisor.start(worker_program(self.server, environment))
+
+    def answers(self) -> bool:
+        """Whether the server answers now."""
+        return self.server.is_ready()
+
+    def stop_server(self) -> None:
+        """The server has ended; who speaks with it finds nobody."""
+        self.supervisor.stop(_PROGRAM)
+
+    def start_server(self) -> None:
+        """It answers again, on the database it had."""
+        self.server.launch(self.supervisor)
+        self.server.wait(self.supervisor)
+
     def stop(self) -> None:
         """It has ended, and its sessions with it."""
         self.supervisor.stop_all()
@@ -60,11 +81,10 @@ def prefect_home(folder: Path, databases: Databases) -> Iterator[PrefectHome]:
     """A server on an empty database, with the deployment that every case is a run of."""
     shutil.rmtree(folder, ignore_errors=True)
     with databases.fresh_prefect(DATABASE) as url, Supervisor(folder) as supervisor:
-        server = PrefectServer(folder, free_port(), url)
-        server.launch(supervisor)
-        server.wait(supervisor)
-        asyncio.run(_deploy(server))
-        yield PrefectHome(server, supervisor)
+        home = PrefectHome(PrefectServer(folder, free_port(), url), supervisor)
+        home.start_server()
+        asyncio.run(_deploy(home.server))
+        yield home
 
 
 def make_prefect_template(folder: Path, databases: Databases) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from adapters.stack.ready import ask
 from benchmarks.job import Job
 from benchmarks.outside import Outside, outside
 from config.settings import Settings
+from models.domain.errors import ShenguanError
 from models.ledger.queries import clock
 from tasks.city_loading import load_city_into
 from tasks.composition import open_services
@@ -29,6 +30,31 @@ from tasks.composition import open_services
 _END_S = 60
 _PROGRAM = "from flows.cli import main; main()"
 """``shenguan``, of the code that measures."""
+
+
+class NotMeasured(ShenguanError):  # noqa: N818 - named as the finding it is
+    """Something did not come about that a measurement needs; ``said`` is the sentence."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+    def __str__(self) -> str:
+        return f"无法测量：{self.said}"
+
+
+def until(come: Callable[[], bool], *, seconds: float, every_s: float = 0.1, otherwise: str) -> float:
+    """Wait for it; the seconds that took.
+
+    Raises:
+        NotMeasured: it did not come true in time.
+    """
+    begun = time.monotonic()
+    while not come():
+        if time.monotonic() - begun > seconds:
+            raise NotMeasured(otherwise)
+        time.sleep(every_s)
+    return time.monotonic() - begun
 
 
 @dataclass(slots=True)
@@ -57,6 +83,11 @@ class Standing:
     def held(self, system: str) -> list[dict[str, Any]]:
         """What a simulator has stored, one effect each."""
         path = self.world.folder / f"{system}.jsonl"
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    def published(self, system: str) -> list[dict[str, Any]]:
+        """What a simulator has put into its feeds, one record each."""
+        path = self.world.folder / f"{system}.feed.jsonl"
         return [json.loads(line) for line in path.read_bytes().splitlines()]
 
     def settings(self) -> Settings:
@@ -101,12 +132,10 @@ class Standing:
 
     def wait(self, done: Callable[[], bool], *, seconds: float) -> bool:
         """Whether it came true in time."""
-        until = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.1)
-        return True
+        with suppress(NotMeasured):
+            until(done, seconds=seconds, otherwise="")
+            return True
+        return False
 
 
 @contextmanager

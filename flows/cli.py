@@ -4,6 +4,7 @@ import typer
 
 from flows import (
     cli_alerts,
+    cli_bench,
     cli_case,
     cli_city,
     cli_desk,
@@ -43,6 +44,7 @@ _TOPICS = (
     cli_real,
     cli_reconcile,
     cli_setup,
+    cli_bench,
 )
 for module in _TOPICS:
     module.register(app)

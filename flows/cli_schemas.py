@@ -16,6 +16,8 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 SHAPES: Mapping[str, str] = {
     "alerts": "adapters.prefect_api.automations.Applied",
+    "bench latency": "flows.bench_shapes.Latency",
+    "bench mirror": "flows.bench_shapes.Mirror",
     "case show": "tasks.case_told.CaseTold",
     "cases import": "tasks.import_report.ImportReport",
     "decide": "tasks.deciding.Decided",

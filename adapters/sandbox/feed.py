@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adapters.sandbox.clock import BusinessClock, moment, written
+from adapters.sandbox.clock import BusinessClock, machine_now, moment, written
 from adapters.sandbox.ledger import Journal
 from adapters.sandbox.wire import Problem
 
@@ -128,6 +128,7 @@ class Feed:
             record = written_record(entry[3]())
             self._published.append(record)
             head = {"feed": self.name, "published_at": written(self._clock.now()), "row": entry[2]}
+            head["machine_at"] = machine_now()
             text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
             lines.append(text[:-1].encode() + b',"record":' + record + b"}")
         if lines:

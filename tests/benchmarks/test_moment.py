@@ -1,7 +1,10 @@
 """A dozen cases through a running dispatcher: each is pushed, each liaison told, in any case soon."""
 
+import copy
+
 import pytest
 
+from benchmarks.latency import PHASES, missed
 from benchmarks.moment import Phase, measure
 from tests.repository.source import ROOT
 
@@ -33,6 +36,25 @@ def test_a_liaisons_first_text_leaves_soon_after_the_push(figures):
     waits = figures["push_to_first_text_s"]
     assert 1 < waits["n"] <= CASES
     assert 0 < waits["max"] < SOON_S
+
+
+def test_a_text_is_timed_from_the_same_publication_as_its_push(figures):
+    push, first = figures["push_to_first_text_s"], figures["published_to_first_text_s"]
+    assert first["n"] == push["n"] == figures["liaisons_told"]
+    assert push["max"] < first["max"] < SOON_S
+
+
+@pytest.mark.parametrize("what", ["published_to_push_s", "published_to_first_text_s"])
+def test_a_promise_that_is_not_kept_is_named(figures, what):
+    promised = next(phase for phase in PHASES if phase.name == "rest").promised_s
+    phase = copy.deepcopy(figures) | {"promised_s": promised}
+    for kind in ("published_to_push_s", "published_to_first_text_s"):
+        phase[kind]["p95"] = promised
+    assert missed({"phases": {"rest": phase}}) == []
+    phase[what]["p95"] = promised + 0.01
+    (said,) = missed({"phases": {"rest": phase}})
+    assert "1.01" in said
+    assert missed({"phases": {"rest": phase | {"promised_s": None}}}) == []
 
 
 def test_at_rest_the_worker_asks_little(figures):

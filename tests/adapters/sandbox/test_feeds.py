@@ -41,7 +41,7 @@ def test_who_reads_to_the_end_and_again_from_an_older_cursor_sees_everything(sim
     assert len(published) == 600
     met = list(dict.fromkeys(numbers(items)))
     assert [n for n in numbers(line["record"] for line in published) if n in set(met)] == met
-    assert set(published[0]) == {"feed", "published_at", "row", "record"}
+    assert set(published[0]) == {"feed", "published_at", "machine_at", "row", "record"}
 
 
 def test_a_record_of_the_last_page_may_be_missing_once_only(simulator, world):
