@@ -6,6 +6,8 @@ SEED   ?= 20260701
 CASES  ?= 2000
 ROUNDS ?= 3
 DATA   ?= ../shared/data
+# SECOND_GATEWAY=1: a second SMS gateway beside the first, for demo and up.
+GATEWAY := $(if $(SECOND_GATEWAY),--second-gateway)
 
 VENV  := .venv
 RUN   := $(VENV)/bin
@@ -26,7 +28,7 @@ FAULTS := $(RUN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(filter 
 
 help:
 	@echo "make demo [SEED=$(SEED)] [CASES=$(CASES)]   整个闭环跑一遍，自行结束，结果在 var/demo/summary.json"
-	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束"
+	@echo "make up      启动并保持运行：界面 http://127.0.0.1:4200，Ctrl-C 结束；SECOND_GATEWAY=1 另起备用短信网关"
 	@echo "make test    全部检查与测试；末行为 N passed, N failed"
 	@echo "make faults [ROW=n] [SEED=s]   逐行注入故障并从外部核对，结果在 var/faults/report.json"
 	@echo "make faults-long   换种子不停地做，直到 Ctrl-C"
@@ -48,10 +50,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) .ci/install.py $(VENV)
 
 demo: $(STAMP)
-	@exec $(RUN)/shenguan demo --seed $(SEED) --cases $(CASES)
+	@exec $(RUN)/shenguan demo --seed $(SEED) --cases $(CASES) $(GATEWAY)
 
 up: $(STAMP)
-	@exec $(RUN)/shenguan up --seed $(SEED) --cases $(CASES)
+	@exec $(RUN)/shenguan up --seed $(SEED) --cases $(CASES) $(GATEWAY)
 
 test: $(STAMP)
 	@exec $(RUN)/python .ci/checks.py

@@ -53,14 +53,14 @@ NAMES = {
 }
 
 
-def run_demo(project: Path, *, seed: int, cases: int, as_json: bool) -> int:
+def run_demo(project: Path, *, seed: int, cases: int, as_json: bool, second_gateway: bool = False) -> int:
     """Run the demo below ``var/demo``; the exit code: 0 when the four counts are 0."""
     from adapters.stack.plan import demo_plan
     from adapters.stack.stack import Stack
 
     begun = time.monotonic()
     console = Console(stderr=as_json)
-    with Stack(demo_plan(project, seed=seed, cases=cases)) as stack:
+    with Stack(demo_plan(project, seed=seed, cases=cases, second_gateway=second_gateway)) as stack:
         for line in stack.where():
             console.print(line, markup=False, highlight=False)
         _log_to(stack.folder / "log" / "demo.log")

@@ -9,6 +9,10 @@ import typer
 
 from flows.cli_output import Json, begin_work, busy, say
 
+SecondGateway = Annotated[
+    bool, typer.Option("--second-gateway", help="另起一个备用短信网关仿真（阿里云形态）")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
@@ -22,23 +26,27 @@ def register(app: typer.Typer) -> None:
 def demo(
     seed: Annotated[int, typer.Option(help="演示城市的种子")] = 20260701,
     cases: Annotated[int, typer.Option(help="办件数", min=1)] = 2000,
+    second_gateway: SecondGateway = False,
     json_out: Json = False,
 ) -> None:
     """整个闭环在本机跑一遍，自行结束；结果在 var/demo/summary.json。"""
     from flows.cli_demo import run_demo
 
-    raise typer.Exit(run_demo(Path.cwd(), seed=seed, cases=cases, as_json=json_out))
+    raise typer.Exit(
+        run_demo(Path.cwd(), seed=seed, cases=cases, second_gateway=second_gateway, as_json=json_out)
+    )
 
 
 def up(
     seed: Annotated[int, typer.Option(help="演示城市的种子（接入真实系统时不用）")] = 20260701,
     cases: Annotated[int, typer.Option(help="演示城市的办件数", min=1)] = 2000,
+    second_gateway: SecondGateway = False,
     json_out: Json = False,
 ) -> None:
     """启动并保持运行：PostgreSQL、Prefect 界面、执行器、分发器、回执监听；Ctrl-C 结束。"""
     from flows.cli_up import run_up
 
-    run_up(Path.cwd(), seed=seed, cases=cases, as_json=json_out)
+    run_up(Path.cwd(), seed=seed, cases=cases, second_gateway=second_gateway, as_json=json_out)
 
 
 def dispatch(

@@ -21,7 +21,9 @@ _LONGEST_S = 60.0
 """A machine that slept goes on where it fell asleep."""
 
 
-def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> None:
+def run_up(
+    project: Path, *, seed: int, cases: int, second_gateway: bool = False, as_json: bool = False
+) -> None:
     """Start everything below ``var/up`` and stay until Ctrl-C.
 
     While it stands its settings lie beside it, so that ``shenguan status`` and others find its ledger.
@@ -33,7 +35,8 @@ def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> No
     from tasks.results import Standing
 
     console = Console(stderr=as_json, highlight=False, markup=False)
-    with Stack(up_plan(project, seed=seed, cases=cases, given=given_settings())) as stack:
+    plan = up_plan(project, seed=seed, cases=cases, given=given_settings(), second_gateway=second_gateway)
+    with Stack(plan) as stack:
         look = asyncio.run(_prepare(stack, console))
         leave_settings(project / STANDING, stack.environment())
         try:
@@ -49,7 +52,6 @@ def run_up(project: Path, *, seed: int, cases: int, as_json: bool = False) -> No
 
 async def _prepare(stack: "Stack", console: Console) -> Callable[[], None] | None:
     """The city in the ledger, and its clock; what is to be done every few seconds from now on."""
-    from adapters.stack.simulators import SYSTEMS
     from adapters.stack.stack import LOOK_S
     from tasks.city_loading import load_city_into
     from tasks.composition import open_services
@@ -60,7 +62,7 @@ async def _prepare(stack: "Stack", console: Console) -> Callable[[], None] | Non
     if "platform" in simulated:
         people = json.loads((world / "liaisons.json").read_text(encoding="utf-8"))
     async with open_services(stack.settings) as services:
-        if set(simulated) != set(SYSTEMS):
+        if not stack.plan.all_simulated:
             await assert_real(services.ledger)
             await load_city_into(services.ledger, services.sealing, services.city, people)
             return None

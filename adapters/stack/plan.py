@@ -112,12 +112,17 @@ class Plan:
         return tuple(system for system in systems if f"SHENGUAN_{system.upper()}_URL" not in self.given)
 
     @property
+    def all_simulated(self) -> bool:
+        """Whether nobody outside is real, a second gateway included: only then may business time run fast."""
+        return not any(f"SHENGUAN_{system.upper()}_URL" in self.given for system in (*SYSTEMS, "sms2"))
+
+    @property
     def own_ledger(self) -> bool:
         """Whether the ledger is in the embedded PostgreSQL."""
         return "SHENGUAN_DATABASE_URL" not in self.given
 
 
-def demo_plan(project: Path, *, seed: int, cases: int) -> Plan:
+def demo_plan(project: Path, *, seed: int, cases: int, second_gateway: bool = False) -> Plan:
     """The demo: below ``var/demo``, free ports, its own clock; nothing from outside comes in."""
     return Plan(
         folder=project / "var" / "demo",
@@ -129,10 +134,13 @@ def demo_plan(project: Path, *, seed: int, cases: int) -> Plan:
         dispatcher=False,
         schedules=False,
         renew=True,
+        second_gateway=second_gateway,
     )
 
 
-def up_plan(project: Path, *, seed: int, cases: int, given: Mapping[str, str]) -> Plan:
+def up_plan(
+    project: Path, *, seed: int, cases: int, given: Mapping[str, str], second_gateway: bool = False
+) -> Plan:
     """The standing stack: below ``var/up``, fixed ports, everything on."""
     return Plan(
         folder=project / "var" / "up",
@@ -142,4 +150,5 @@ def up_plan(project: Path, *, seed: int, cases: int, given: Mapping[str, str]) -
         cases=cases,
         city=given.get("SHENGUAN_CITY", "yiyang"),
         given=given,
+        second_gateway=second_gateway,
     )

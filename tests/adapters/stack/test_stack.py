@@ -98,11 +98,28 @@ def test_a_real_system_gets_no_simulator_and_a_real_ledger_is_taken(tmp_path: Pa
     assert plan.simulated == ("platform", "credit")
     assert not plan.own_ledger
     assert plan.ports == Ports(4200, 4211, 4212, 4213, 4221)
+    assert not plan.all_simulated
     demo = demo_plan(tmp_path, seed=1, cases=20)
+    assert demo.all_simulated
     assert demo.simulated == ("platform", "credit", "sms")
     assert demo.own_ledger
     assert not demo.schedules
     assert len({*vars(demo.ports).values()}) == len(vars(demo.ports))
+
+
+def test_a_second_gateway_is_started_where_it_is_asked_for(tmp_path: Path) -> None:
+    beside = up_plan(tmp_path, seed=1, cases=20, given={}, second_gateway=True)
+    assert beside.simulated == ("platform", "credit", "sms", "sms2")
+    assert beside.all_simulated
+    assert demo_plan(tmp_path, seed=1, cases=20, second_gateway=True).simulated == beside.simulated
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_invented_cases_run_fast_past_no_real_second_gateway(tmp_path: Path, asked: bool) -> None:
+    given = {"SHENGUAN_SMS2_URL": "https://sms.example"}
+    plan = up_plan(tmp_path, seed=1, cases=20, given=given, second_gateway=asked)
+    assert plan.simulated == ("platform", "credit", "sms")
+    assert not plan.all_simulated
 
 
 def test_taken_ports_are_all_named(tmp_path: Path) -> None:
