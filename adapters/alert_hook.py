@@ -3,14 +3,15 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from adapters.prefect_api.automations import body_of
+from adapters.prefect_api.events import why_not_taken
 from adapters.transport import Transport
 
 _DEADLINE_S = 10.0
 _MOST_BYTES = 64 * 1024
 
 
-async def call_hook(url: str, said: str) -> int:
-    """Post the sentence as an automation would; the status answered.
+async def call_hook(url: str, said: str) -> str | None:
+    """Post the sentence as an automation would; None when it was taken, else why not.
 
     Raises:
         NotDone, OutcomeUnknown, Unreadable: as the transport says. A message may then come twice or never.
@@ -30,4 +31,4 @@ async def call_hook(url: str, said: str) -> int:
         )
     finally:
         await transport.aclose()
-    return answer.status
+    return why_not_taken(answer.status, answer.body.decode(errors="replace"))

@@ -14,4 +14,6 @@ async def housekeeping() -> State[None]:
         kept = await keep_house(current().settings)
     said = f"关闭无进程的运行 {kept.closed} 条，取消未开始的 {kept.cancelled} 条"
     said += f"，清理旧的定时运行 {kept.deleted} 条"
+    if kept.rules_off:
+        said += f"。告警须看：{'；'.join(kept.rules_off)}；有意停用的可不管，其余运行 shenguan alerts"
     return Completed(name="已维护", message=said)

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from adapters.prefect_api import housekeeping as runs
-from adapters.prefect_api.automations import TAG
+from adapters.prefect_api.automations import ours
 from adapters.prefect_api.wire import PrefectWire
 from config.settings import Settings
 from tasks.diagnosis import Finding, attention, fine
 from tasks.housekeeping import HANGS_AFTER, LATE_AFTER
 from tasks.mirror import MIRROR_TAG
+from tasks.watching_rules import rules_off
 
 _NAMED = 3
 
@@ -22,11 +23,8 @@ async def look_at_house(settings: Settings) -> list[Finding]:
     try:
         hang = await runs.hanging(wire, before=now - HANGS_AFTER, drawn=MIRROR_TAG)
         late = await runs.never_started(wire, before=now - LATE_AFTER)
-        watched = [
-            row
-            for row in await wire.post("/automations/filter", {"limit": 200})
-            if TAG in row.get("tags", ())
-        ]
+        watched = await ours(wire)
+        off = await rules_off(wire, settings)
     finally:
         await wire.aclose()
     found: list[Finding] = []
@@ -39,6 +37,9 @@ async def look_at_house(settings: Settings) -> list[Finding]:
         found.append(attention("运行", said, "查看 worker 是否在运行；housekeeping 会取消它们"))
     if not watched:
         found.append(attention("告警", "Prefect 中没有告警规则", "运行 shenguan alerts"))
+    elif off:
+        todo = "有意停用的可不管；其余运行 shenguan alerts 恢复，再核对告警地址"
+        found.append(attention("告警", "；".join(off), todo))
     elif settings.alert_webhook_url is None:
         said = f"{len(watched)} 条规则已在，但没有设定告警地址，不会通知任何人"
         found.append(attention("告警", said, "设定 SHENGUAN_ALERT_WEBHOOK_URL，再运行 shenguan alerts"))

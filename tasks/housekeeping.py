@@ -13,7 +13,7 @@ from adapters.prefect_api import housekeeping as runs
 from adapters.prefect_api.wire import PrefectWire
 from config.settings import Settings
 from tasks.mirror import MIRROR_TAG
-from tasks.watching_rules import NoPrefect
+from tasks.watching_rules import NoPrefect, rules_off
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +33,13 @@ class Kept:
     closed: int
     cancelled: int
     deleted: int
+    rules_off: tuple[str, ...] = ()
 
 
 async def keep_house(settings: Settings, *, now: datetime | None = None) -> Kept:
     """Close runs that hang, cancel those that never began, delete timed runs that are a week old.
 
+    Rules of alerts that are off are named, not mended: somebody may have meant it.
     Safe to repeat. A closed picture of a case is drawn again by the mirror.
 
     Raises:
@@ -65,7 +67,8 @@ async def keep_house(settings: Settings, *, now: datetime | None = None) -> Kept
         )
         timed = await runs.deployments_named(wire, OFTEN)
         deleted = await runs.delete_ended(wire, timed.values(), before=now - TIMED_KEPT, most=_MOST)
+        off = tuple(await rules_off(wire, settings))
     finally:
         await wire.aclose()
-    log.info("house.kept", closed=closed, cancelled=cancelled, deleted=deleted)
-    return Kept(closed, cancelled, deleted)
+    log.info("house.kept", closed=closed, cancelled=cancelled, deleted=deleted, rules_off=len(off))
+    return Kept(closed, cancelled, deleted, off)

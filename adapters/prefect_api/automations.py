@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adapters.prefect_api.values import PrefectSaidNo
 from adapters.prefect_api.wire import PrefectWire
@@ -25,6 +25,22 @@ class Applied:
     calls: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Off:
+    """An automation of ours that is not as the file has it."""
+
+    name: str
+    why: Literal["missing", "disabled", "changed", "another_address"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What the server watches for us: ids by name, and what is off."""
+
+    automations: Mapping[str, str]
+    off: tuple[Off, ...]
+
+
 def body_of(said: str) -> str:
     """What a webhook is sent: the shape 企业微信 and 钉钉 share."""
     return json.dumps({"msgtype": "text", "text": {"content": said}}, ensure_ascii=False)
@@ -42,11 +58,7 @@ async def apply(wire: PrefectWire, path: Path, *, webhook: str | None) -> Applie
     ``webhook`` is kept as a block, encrypted with the server's key. Raises as the wire does.
     """
     block = await _ensure_block(wire, webhook) if webhook else None
-    there = {
-        row["name"]: row
-        for row in await wire.post("/automations/filter", {"limit": 200})
-        if TAG in row.get("tags", ())
-    }
+    there = {row["name"]: row for row in await ours(wire)}
     wanted = [_automation(one, block) for one in declared(path)]
     for one in wanted:
         known = there.pop(one["name"], None)
@@ -57,6 +69,65 @@ async def apply(wire: PrefectWire, path: Path, *, webhook: str | None) -> Applie
     for row in there.values():
         await wire.delete(f"/automations/{row['id']}")
     return Applied(tuple(one["name"] for one in wanted), tuple(sorted(there)), block is not None)
+
+
+async def watching(wire: PrefectWire, path: Path, *, webhook: str | None) -> Watching:
+    """The server's automations of ours beside those of the file; nothing is changed."""
+    there = {row["name"]: row for row in await ours(wire)}
+    block = await _block(wire) if webhook else None
+    off: list[Off] = []
+    calls = None if block is None else str(block["id"])
+    for one in (_automation(each, calls) for each in declared(path)):
+        row = there.get(one["name"])
+        if row is None:
+            off.append(Off(one["name"], "missing"))
+        elif not row["enabled"]:
+            off.append(Off(one["name"], "disabled"))
+        elif not _is_as(one["trigger"], row["trigger"]) or not _acts_as(one["actions"], row):
+            off.append(Off(one["name"], "changed"))
+        elif block is not None and block["data"].get("url") != webhook:
+            off.append(Off(one["name"], "another_address"))
+    return Watching({name: str(row["id"]) for name, row in there.items()}, tuple(off))
+
+
+async def ours(wire: PrefectWire) -> list[dict[str, Any]]:
+    """The server's automations that carry our tag."""
+    rows = await wire.post("/automations/filter", {"limit": 200})
+    return [row for row in rows if TAG in row.get("tags", ())]
+
+
+def _is_as(wanted: Any, there: Any) -> bool:
+    """Whether the server's value says what ours says, and nothing beside it."""
+    if isinstance(wanted, Mapping):
+        if not isinstance(there, Mapping):
+            return False
+        return all(
+            _is_as(wanted[key], value) if key in wanted else not value or key == "id"
+            for key, value in there.items()
+        ) and set(wanted) <= set(there)
+    if isinstance(wanted, list) and isinstance(there, list):
+        return sorted(map(str, wanted)) == sorted(map(str, there))  # the server keeps them as sets
+    return bool(wanted == there)
+
+
+def _acts_as(wanted: list[dict[str, Any]], row: Mapping[str, Any]) -> bool:
+    if row.get("actions_on_trigger") or row.get("actions_on_resolve") or len(row["actions"]) != len(wanted):
+        return False
+    return all(
+        {key: there.get(key) for key in one} == one for one, there in zip(wanted, row["actions"], strict=True)
+    )
+
+
+async def _block(wire: PrefectWire) -> dict[str, Any] | None:
+    """Our block with its address, or None where it is gone."""
+    path = f"/block_types/slug/webhook/block_documents/name/{BLOCK}?include_secrets=true"
+    try:
+        found: dict[str, Any] = await wire.get(path)
+    except PrefectSaidNo as said:
+        if said.status != _GONE:
+            raise
+        return None
+    return found
 
 
 def _automation(one: Mapping[str, Any], block: str | None) -> dict[str, Any]:

@@ -1,5 +1,9 @@
-"""Events of ours in Prefect's feed: what automations wait for."""
+"""Events of ours in Prefect's feed: what automations wait for, and what came of it."""
 
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,6 +11,24 @@ from uuid import UUID, uuid4
 from adapters.prefect_api.wire import PrefectWire
 
 DISPATCHER = "shenguan.dispatcher"
+_EXECUTED, _FAILED = "prefect.automation.action.executed", "prefect.automation.action.failed"
+_EVENT, _AUTOMATION = "prefect.event.", "prefect.automation."
+_PAGE = 50
+_ERROR = 400
+_KIND = re.compile(r"failed: (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What came of an automation's action: ``took`` when the webhook took the message.
+
+    ``why`` says else what was the matter: a status, the robot's own code, or the kind of an error; never an
+    address.
+    """
+
+    took: bool
+    why: str
+    at: datetime
 
 
 async def emit(
@@ -22,3 +44,65 @@ async def emit(
         "payload": payload or {},
     }
     await wire.post("/events", [told])
+
+
+async def taken(wire: PrefectWire, event_ids: Collection[UUID], *, since: datetime) -> set[UUID]:
+    """Those of our events of which a webhook took the message.
+
+    Prefect notes an action as executed whatever the webhook answered: its status is looked at.
+    """
+    ids = [f"{_EVENT}{each}" for each in event_ids]
+    found: set[UUID] = set()
+    for at in range(0, len(ids), _PAGE // 2):
+        part = ids[at : at + _PAGE // 2]
+        for row in await _actions(wire, {"related": {"id": part}}, since):
+            if action_of(row).took:
+                named = {one["prefect.resource.id"] for one in row["related"]} & set(part)
+                found |= {UUID(each.removeprefix(_EVENT)) for each in named}
+    return found
+
+
+async def last_actions(
+    wire: PrefectWire, automations: Collection[str], *, since: datetime
+) -> dict[str, Action]:
+    """Automation id → the last action it took since then; without those that took none."""
+    found: dict[str, Action] = {}
+    for identity in automations:
+        rows = await _actions(wire, {"resource": {"id": [f"{_AUTOMATION}{identity}"]}}, since, limit=1)
+        if rows:
+            found[identity] = action_of(rows[0])
+    return found
+
+
+def action_of(row: Mapping[str, Any]) -> Action:
+    """What an event of an automation's action says."""
+    payload = row.get("payload") or {}
+    at = datetime.fromisoformat(row["occurred"])
+    if row["event"] == _FAILED:
+        said = _KIND.search(str(payload.get("reason", "")))
+        return Action(took=False, why=said[1] if said else "ActionFailed", at=at)
+    status = payload.get("status_code")
+    if not isinstance(status, int):
+        return Action(took=False, why="没有设定告警地址", at=at)
+    why = why_not_taken(status, str(payload.get("response_body", "")))
+    return Action(took=why is None, why=why or "", at=at)
+
+
+def why_not_taken(status: int, answer: str) -> str | None:
+    """Why a chat robot did not take a message; None when it did. Robots refuse with 200 and a code."""
+    if status >= _ERROR:
+        return str(status)
+    try:
+        code = json.loads(answer).get("errcode", 0)
+    except (ValueError, AttributeError):
+        return None  # another kind of webhook: its status is all it says
+    return f"errcode {code}" if code else None
+
+
+async def _actions(
+    wire: PrefectWire, chosen: dict[str, Any], since: datetime, *, limit: int = _PAGE
+) -> list[dict[str, Any]]:
+    asked = {"event": {"name": [_EXECUTED, _FAILED]}, "occurred": {"since": since.isoformat()}}
+    body = {"filter": asked | chosen, "limit": limit}
+    rows: list[dict[str, Any]] = (await wire.post("/events/filter", body))["events"]
+    return rows

@@ -19,7 +19,7 @@ class Hook:
     """A robot that takes messages on loopback."""
 
     def __init__(self):
-        self.said, self.status = [], 200
+        self.said, self.status, self.answer_body = [], 200, b""
 
     async def answer(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
@@ -32,7 +32,9 @@ class Hook:
         self.path = head.split()[1].decode()
         if self.status < 400:
             self.said.append(body["text"]["content"])
-        writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        length = len(self.answer_body)
+        head = f"HTTP/1.1 {self.status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + self.answer_body)
         await writer.drain()
         writer.close()
 
@@ -49,6 +51,11 @@ async def robot():
 def alerter(world, away_s=120.0, **settings):
     changed = Settings(**(world.settings | settings))
     return Alerter(replace(world.services, settings=changed), away_s=away_s)
+
+
+async def later(world, seconds):
+    """What was asked for was asked for so much earlier."""
+    await world.change("UPDATE alert_asks SET asked_at = asked_at - make_interval(secs => %s)", seconds)
 
 
 @pytest.fixture
@@ -78,10 +85,37 @@ async def test_a_robot_that_is_away_or_refuses_is_asked_again(world, incident):
     assert await alerter(world, alert_webhook_url="http://127.0.0.1:9/x").speak() == 0
     async with robot() as hook:
         voice = alerter(world, alert_webhook_url=hook.url)
+        await later(world, 60)
         hook.status = 500
         assert await voice.speak() == 0
         hook.status = 200
+        for wait in (60, 61):  # this time it waits twice as long
+            assert await voice.speak() == 0
+            assert hook.said == []
+            await later(world, wait)
         assert await voice.speak() == 1
+
+
+async def test_a_robot_that_says_200_and_means_no_is_asked_again(world, incident):
+    async with robot() as hook:
+        voice = alerter(world, alert_webhook_url=hook.url)
+        hook.answer_body = b'{"errcode": 93000, "errmsg": "invalid webhook url"}'
+        assert await voice.speak() == 0
+        await later(world, 60)
+        hook.answer_body = b'{"errcode": 0}'
+        assert await voice.speak() == 1
+
+
+async def test_the_waiting_grows_to_an_hour_and_no_further(world, incident):
+    voice = alerter(world, alert_webhook_url="http://127.0.0.1:9/x")
+    for tries in range(1, 12):
+        assert await voice.speak() == 0
+        assert await world.value("SELECT tries FROM alert_asks") == tries
+        due = min(60 * 2 ** (tries - 1), 3600)
+        await later(world, due - 5)
+        assert await voice.speak() == 0
+        assert await world.value("SELECT tries FROM alert_asks") == tries
+        await later(world, 5)
 
 
 async def test_what_is_overdue_beyond_the_limit_is_told_once_a_day(world):

@@ -4,16 +4,22 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from adapters.prefect_api.automations import apply, declared
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.events import emit
 from adapters.prefect_api.values import NewRun, State
 from adapters.prefect_api.wire import PrefectWire
+from tasks.alerting import OURSELVES_AFTER, Alerter
+from tasks.doctor_house import look_at_house
+from tasks.housekeeping import keep_house
+from tasks.watching_rules import rules_off
 
 pytestmark = pytest.mark.stack
 
@@ -31,13 +37,15 @@ async def wire(prefect_server):
 async def robot():
     """What a chat robot was told, and its address."""
     said: asyncio.Queue[str] = asyncio.Queue()
+    said.status = 200
 
     async def answer(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
         body = json.loads(await reader.readexactly(length))
         await said.put(body["text"]["content"])
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        status = f"HTTP/1.1 {said.status} X\r\n".encode()
+        writer.write(status + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
         await writer.drain()
         writer.close()
 
@@ -58,6 +66,26 @@ async def told(robot, word, *, seconds=60):
         return message
 
     return await asyncio.wait_for(wait(), seconds)
+
+
+def watched(server, robot, **more):
+    """The settings of a process that alerts."""
+    return SimpleNamespace(
+        prefect_api_url=server.api_url,
+        prefect_api_auth=SecretStr(server.auth),
+        alert_webhook_url=SecretStr(robot.url),
+        alert_overdue_limit=1000,
+        **more,
+    )
+
+
+async def within(seconds, until):
+    """What ``await until()`` gives once it gives anything."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if found := await until():
+                return found
+            await asyncio.sleep(0.5)
 
 
 async def names(wire):
@@ -86,6 +114,107 @@ async def test_what_no_longer_stands_in_the_file_goes_and_the_rest_of_others_sta
     assert len(done.deleted) == 2
     assert not done.calls
     assert "别人的" in await names(wire)
+
+
+async def test_what_somebody_did_to_the_rules_is_named(prefect_server, wire, robot):
+    settings = watched(prefect_server, robot)
+    await apply(wire, FILE, webhook=robot.url)
+    assert await rules_off(wire, settings) == []
+    rows = {row["name"]: row for row in await wire.post("/automations/filter", {"limit": 200})}
+    failed, silent, incident, overdue = (rows[one["name"]] for one in declared(FILE))
+    await wire.patch(f"/automations/{failed['id']}", {"enabled": False})
+    await wire.delete(f"/automations/{silent['id']}")
+    for row, part, change in (
+        (incident, "trigger", incident["trigger"] | {"match": {"prefect.resource.id": "nobody"}}),
+        (overdue, "actions", [{"type": "do-nothing"}]),
+    ):
+        known = ("name", "description", "enabled", "tags", "trigger", "actions")
+        kept = {name: row[name] for name in known}
+        await wire.put(f"/automations/{row['id']}", kept | {part: change})
+    said = [
+        "规则“审管联动 · 流程失败”已被停用",
+        "规则“审管联动 · 分发器无动静”不在 Prefect 中",
+        "规则“审管联动 · 新事件单”已被改动",
+        "规则“审管联动 · 逾期超限”已被改动",
+    ]
+    assert await rules_off(wire, settings) == said
+    kept = await keep_house(settings)
+    assert list(kept.rules_off) == said
+    (told,) = [each for each in await look_at_house(settings) if each.what == "告警"]
+    assert (told.level, told.said) == ("attention", "；".join(said))
+    await apply(wire, FILE, webhook=f"{robot.url}&other")
+    assert len(await rules_off(wire, settings)) == len(said)
+    assert "不是设定的告警地址" in (await rules_off(wire, settings))[0]
+    await apply(wire, FILE, webhook=robot.url)
+    assert await rules_off(wire, settings) == []
+
+
+OPENED = """
+INSERT INTO incidents (kind, key, count, message, owner, since, due_at)
+VALUES ('unknown_item', %s, 1, '清单中没有这个编码', '联动运维岗', now(), now() + interval '1 day')
+"""
+
+
+async def test_an_alert_counts_as_told_when_the_robot_took_it_and_is_told_again_else(
+    prefect_server, wire, robot, ledger
+):
+    async def told_of(key):
+        async with ledger.reading() as conn:
+            cursor = await conn.execute("SELECT 1 FROM alerts WHERE key = %s", (key,))
+            return await cursor.fetchone() is not None
+
+    async def opened(key):
+        async with ledger.writing() as conn:
+            await conn.execute(OPENED, (key,))
+
+    async def later(seconds):
+        async with ledger.writing() as conn:
+            await conn.execute(
+                "UPDATE alert_asks SET asked_at = asked_at - make_interval(secs => %s)", (seconds,)
+            )
+
+    await apply(wire, FILE, webhook=robot.url)
+    await asyncio.sleep(2)  # the server loads its automations by notice
+    settings = watched(prefect_server, robot)
+    voice = Alerter(SimpleNamespace(settings=settings, ledger=ledger))
+    await opened("first")
+    assert await voice.speak() == 0, "Prefect has heard it; that is no proof"
+    assert "first" in await told(robot, "新事件单")
+    assert await within(60, voice.speak) == 1
+    assert await told_of("first")
+
+    robot.status = 500
+    await opened("second")
+    assert await voice.speak() == 0
+    assert "second" in await told(robot, "新事件单")
+
+    async def lost():
+        return [said for said in await rules_off(wire, settings) if "没有送达（500）" in said]
+
+    (said,) = await within(60, lost)  # Prefect itself notes it as executed
+    assert "新事件单" in said
+    assert await voice.speak() == 0
+    assert not await told_of("second")
+    robot.status = 200
+    await later(60)
+    await voice.speak()
+    assert "second" in await told(robot, "新事件单")
+    await within(60, voice.speak)
+    assert await told_of("second")
+    assert await rules_off(wire, settings) == []
+
+    identity = (await names(wire))["审管联动 · 新事件单"]
+    await wire.patch(f"/automations/{identity}", {"enabled": False})
+    await asyncio.sleep(2)
+    await opened("third")
+    for _ in range(OURSELVES_AFTER):
+        assert await voice.speak() == 0
+        assert not await told_of("third")
+        await later(3600)
+    assert robot.empty()
+    assert await voice.speak() == 1, "by ourselves, after Prefect was asked in vain"
+    assert "third" in await told(robot, "third")
+    assert await told_of("third")
 
 
 async def test_incidents_overdue_failures_and_silence_reach_the_robot(
