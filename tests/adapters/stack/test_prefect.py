@@ -181,7 +181,11 @@ async def test_retry_is_executed_for_real_and_left_alone_meanwhile(
     held = NewRun(key, name, State("FAILED", "推送被拒"), {"case_no": case_no})
     run_id = (await prefect.create_runs(deployment, [held]))[key]
     executed = stand_in_project / "standins" / "executed"
-    assert not executed.exists(), "a mirrored run is never executed by itself"
+
+    def times():  # other tests have runs of their own
+        return executed.read_text().split().count(case_no) if executed.exists() else 0
+
+    assert times() == 0, "a mirrored run is never executed by itself"
 
     supervisor.start(worker_program(deployed, {"PYTHONPATH": str(stand_in_project)}))
     try:
@@ -196,6 +200,6 @@ async def test_retry_is_executed_for_real_and_left_alone_meanwhile(
         await asyncio.to_thread(supervisor.stop, "worker")
     assert now.state is not None
     assert now.state.name == "Completed", supervisor.tail("worker", 40)
-    assert executed.read_text().split() == [case_no], "once, and with the case's own number"
+    assert times() == 1, "once, and with the case's own number"
     assert now.name == name, "the mirror keeps its name"
     assert await prefect.move_runs([run_id], State("RUNNING", "待反馈")) == {run_id}
