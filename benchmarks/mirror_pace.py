@@ -60,7 +60,7 @@ async def _begin(ledger: Ledger, count: int) -> list[UUID]:
     cases = [uuid4() for _ in range(count)]
     async with ledger.writing() as conn:
         await conn.execute(_CASES, (cases,))
-        await write_history(conn, [_line(case, "first_seen", "accepted") for case in cases])
+        write_history(conn, [_line(case, "first_seen", "accepted") for case in cases])
     return cases
 
 
@@ -68,7 +68,7 @@ async def _move(ledger: Ledger, cases: Sequence[UUID], state: str) -> None:
     async with ledger.writing() as conn:
         await conn.execute(f"UPDATE cases SET {_TO[state]} WHERE id = ANY(%s)".encode(), (list(cases),))  # noqa: S608 - our own words
         lines = [_line(case, "revised", state) for case in cases for _ in range(_LINES_A_MOVE)]
-        await write_history(conn, lines)
+        write_history(conn, lines)
 
 
 def _line(case: UUID, event: str, state: str) -> HistoryRow:

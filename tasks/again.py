@@ -16,7 +16,7 @@ async def ask_again(ledger: Ledger, case_ids: Sequence[UUID], *, actor: str = AC
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
         rows = await effects.ask_again(conn, case_ids)
-        await write_history(
+        write_history(
             conn,
             [
                 HistoryRow(

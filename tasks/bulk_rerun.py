@@ -173,7 +173,7 @@ async def _ask(
         asked = await effects.ask_these_again(conn, list(before))
         now = await clock.business_now(conn)
         event = EffectEvent.ASKED_AGAIN.value
-        await write_history(
+        write_history(
             conn,
             [
                 HistoryRow(

@@ -101,7 +101,7 @@ async def decide(ledger: Ledger, own_id: str, *, by: str, note_said: str) -> Dec
         told = HistoryRow(
             "effect", own_id, row["case_id"], row["state"], "decided", row["state"], note(note_said), by, now
         )
-        await write_history(conn, [told])
+        write_history(conn, [told])
         if handover := await decisions.handover_at_its_end(conn, own_id):
             await move(conn, HANDOVER, [_ended(handover)], actor=by, business_now=now)
     return Decided(

@@ -319,7 +319,7 @@ async def _wave(
         pairs[:] = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
         if line.accepted is not None:
             await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)
-        await write_history(conn, told([(each.row, o) for each, o in pairs], worker, now))
+        write_history(conn, told([(each.row, o) for each, o in pairs], worker, now))
         await gate.leave(conn, Desk(owner=OPERATIONS_DESK, due_at=due, actor=worker, business_now=now))
 
     await _written(ledger, record, lease_ends)
@@ -361,7 +361,7 @@ async def _hold(conn: Conn, own_ids: Sequence[str], reason: str, due: datetime, 
     held = await effects.hold(conn, own_ids, reason=reason, owner=OPERATIONS_DESK, due_at=due)
     now = await clock.business_now(conn)
     rows = [(row["own_id"], row["case_id"]) for row in held]
-    await write_history(
+    write_history(
         conn,
         [HistoryRow("effect", own, case, None, "held", "held", reason, actor, now) for own, case in rows],
     )

@@ -46,7 +46,7 @@ async def look_up_texts(ledger: Ledger, sealing: Sealing, gateways: Mapping[str,
         now = await clock.business_now(conn)
         settled = await texts.looked_up(conn, found)
         unknown = EffectState.UNKNOWN.value
-        await write_history(
+        write_history(
             conn,
             [
                 HistoryRow("effect", own_id, None, unknown, state, state, "looked_up", ACTOR, now)

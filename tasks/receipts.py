@@ -59,7 +59,7 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
                 for each in read
             ],
         )
-        await write_history(conn, [_late_proof(row, now) for row in late])
+        write_history(conn, [_late_proof(row, now) for row in late])
         too_late = datetime.now(UTC) - PATIENCE
         outcomes = [
             (

@@ -240,7 +240,7 @@ async def adopt(services: Services, side: Side, effects: Sequence[dict[str, obje
             if row["channel"] == "push"
         ]
         await note_pushed(conn, services.city, pushed, now)
-        await write_history(
+        write_history(
             conn,
             [
                 HistoryRow(
@@ -290,7 +290,7 @@ async def _missing(
     async with services.ledger.writing() as conn:
         now = await clock.business_now(conn)
         rows = await reconciling.send_again(conn, gone)
-        await write_history(
+        write_history(
             conn,
             [
                 HistoryRow(

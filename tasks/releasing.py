@@ -106,4 +106,4 @@ def _assert_releasable(own_id: str, row: dict[str, Any] | None, by: str) -> str 
 async def _tell(conn: Conn, own_id: str, event: str, state: EffectState, by: str, now: datetime) -> None:
     reason = "released" if state is EffectState.PLANNED else None
     held = EffectState.HELD.value
-    await write_history(conn, [HistoryRow("effect", own_id, None, held, event, state.value, reason, by, now)])
+    write_history(conn, [HistoryRow("effect", own_id, None, held, event, state.value, reason, by, now)])

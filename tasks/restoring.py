@@ -282,7 +282,7 @@ async def _opened(services: Services, journal: Journal, lock: dict[str, Any], by
             await guard.unlock(conn, lock["id"], by)
             await _close(conn, lock["host"], watch.host)
             now = await clock.business_now(conn)
-            await write_history(
+            write_history(
                 conn,
                 [
                     HistoryRow(

@@ -165,7 +165,7 @@ async def _write(
     ]
     await note_pushed(conn, services.city, pushed, now)
     event, accepted = EffectEvent.ADOPTED.value, EffectState.ACCEPTED.value
-    await write_history(
+    write_history(
         conn,
         [
             HistoryRow(

@@ -82,7 +82,7 @@ async def _write(conn: Conn, standings: Sequence[Standing]) -> set[Key]:
 
 
 async def _tell(conn: Conn, moves: Moves, desk: Desk) -> None:
-    await write_history(
+    write_history(
         conn,
         [
             HistoryRow(

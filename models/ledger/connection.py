@@ -7,7 +7,7 @@ psycopg itself refuses an explicit ``commit()``, and ``conn.transaction()`` is a
 import asyncio
 import select
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -21,7 +21,36 @@ from psycopg_pool import AsyncConnectionPool
 
 from models.domain.errors import ShenguanError
 
-LedgerConnection = AsyncConnection[DictRow]
+Last = Callable[["LedgerConnection", list[Any]], Awaitable[None]]
+"""Writes what was gathered in one transaction, just before its COMMIT."""
+
+
+class LedgerConnection(AsyncConnection[DictRow]):
+    """A connection that gathers what a transaction writes last of all.
+
+    What every transaction of a kind touches is locked shortest, and in one order everywhere, when it is
+    written at the end: one statement for all that was gathered, and no two transactions wait for each other
+    in a circle.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._gathered: dict[Last, list[Any]] = {}
+
+    def at_the_end(self, write: Last, rows: Iterable[Any]) -> None:
+        """Hand the rows to ``write`` just before the COMMIT, together with all others it got."""
+        self._gathered.setdefault(write, []).extend(rows)
+
+    def forget_gathered(self) -> None:
+        """A new transaction begins with nothing."""
+        self._gathered.clear()
+
+    async def write_gathered(self) -> None:
+        """What was gathered is written, in the order in which the writers were first called."""
+        while self._gathered:
+            write, rows = next(iter(self._gathered.items()))
+            del self._gathered[write]
+            await write(self, rows)
 
 
 class LedgerUnavailable(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -143,6 +172,7 @@ class Ledger:
             raise _unavailable(failure) from failure
         pool: AsyncConnectionPool[LedgerConnection] = AsyncConnectionPool(
             url,
+            connection_class=LedgerConnection,
             kwargs=kwargs,
             min_size=min_size,
             max_size=max_size,
@@ -287,10 +317,13 @@ class Alone:
 async def _writing(conn: LedgerConnection) -> AsyncIterator[None]:
     await conn.set_read_only(False)
     await conn.set_isolation_level(None)
+    conn.forget_gathered()
     committing = False
     try:
         async with conn.transaction():
             yield
+            if conn.info.transaction_status != TransactionStatus.INERROR:
+                await conn.write_gathered()
             if conn.info.transaction_status == TransactionStatus.INERROR:
                 # COMMIT would roll back without a word.
                 raise errors.InFailedSqlTransaction("a failed statement was passed over")

@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 
 from models.domain.lifecycles import after, case, handover, licence
 from models.ledger.bulk import Conn, arrays, column_type, insert
+from models.ledger.literals import literal
 from models.ledger.tables.life import Case, Handover, History, Licence
 
 
@@ -100,7 +101,7 @@ async def move(
         for each, path in group:
             if each.id in written:
                 history += _lines(entity, each, path, actor, business_now)
-    await write_history(conn, history)
+    write_history(conn, history)
     return moved
 
 
@@ -137,7 +138,7 @@ async def begin(
 ) -> set[UUID]:
     """Insert rows that do not exist yet, with their first line of history; return the new ids."""
     new = {row["id"] for row in await insert(conn, entity.table, rows, conflict="DO NOTHING", returning="id")}
-    await write_history(
+    write_history(
         conn,
         [
             HistoryRow(
@@ -158,20 +159,24 @@ async def begin(
     return new
 
 
-async def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
-    """Add lines to the timeline, and let the mirror know which cases to show again.
+def write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
+    """Add lines to the timeline at the end of the transaction, and let the mirror know of their cases."""
+    if rows:
+        conn.at_the_end(_write_history, rows)
 
-    A case's mirror row is locked before its lines get their numbers: in one case's history a higher
-    number never becomes visible before a lower one.
+
+async def _write_history(conn: Conn, rows: Sequence[HistoryRow]) -> None:
+    """Mark the cases, then add the lines.
+
+    A case's mirror row is locked before its lines get their numbers: in one case's history a higher number
+    never becomes visible before a lower one. The locks are taken in the order of the ids.
     """
     cases = sorted({row.case_id for row in rows if row.case_id is not None})
     if cases:
         await conn.execute(
             "INSERT INTO mirror (case_id, dirty_since) SELECT unnest(%s::uuid[]), now()"
-            # Its time is the transaction's: a case that moves several times in one is marked once.
-            " ON CONFLICT (case_id) DO UPDATE SET dirty_since = EXCLUDED.dirty_since"
-            " WHERE mirror.dirty_since IS DISTINCT FROM EXCLUDED.dirty_since",
-            (cases,),
+            " ON CONFLICT (case_id) DO UPDATE SET dirty_since = EXCLUDED.dirty_since",
+            (literal(cases),),
         )
     await insert(conn, History, rows)
 

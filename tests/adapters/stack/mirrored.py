@@ -35,7 +35,7 @@ async def new_case(ledger) -> tuple[UUID, str]:
 async def happen(ledger, case_id, entity, entity_id, before, event, after, reason=None) -> None:
     """A line of history, and with it the mirror's mark."""
     async with ledger.writing() as conn:
-        await write_history(
+        write_history(
             conn, [HistoryRow(entity, entity_id, case_id, before, event, after, reason, "测试", BUSINESS)]
         )
 

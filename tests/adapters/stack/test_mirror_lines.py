@@ -150,7 +150,8 @@ async def test_lines_of_one_case_get_their_numbers_in_the_order_they_can_be_seen
     case_id, _ = await new_case(ledger)
     async with ledger.writing() as conn:
         row = HistoryRow("case", str(case_id), case_id, "a", "first_seen", "first", None, "x", BUSINESS)
-        await write_history(conn, [row])
+        write_history(conn, [row])
+        await conn.write_gathered()  # as just before its COMMIT
         second = asyncio.create_task(
             happen(ledger, case_id, "case", str(case_id), "a", "first_seen", "second")
         )
