@@ -4,15 +4,17 @@ A record that kills its worker counts too: after a few tries it is tried alone, 
 others down with it, and after some more it goes in front of a person.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from models.domain.errors import BrokenRecord
 from models.ledger.bulk import Conn
-from models.ledger.connection import Alone, Ledger
+from models.ledger.connection import Alone, Ledger, LedgerBusy, LedgerUnavailable
 from models.ledger.queries import data_keys, inbox
 from models.ledger.sealing import SealBroken, Sealing
 from tasks.in_front import Problem
@@ -20,6 +22,8 @@ from tasks.subjects import RAW_FIELD
 
 POISON_AFTER = 5
 ALONE_AFTER = 2
+MOST_FORGIVEN = 20
+"""So often a record's turn may end with the ledger gone before that is the record's fault."""
 
 R = TypeVar("R")
 
@@ -40,18 +44,51 @@ class Turn:
     session: Alone
 
 
+@dataclass(slots=True)
+class _Survived:
+    """Turns of this process that ended with the ledger gone, not with the worker: id → its count then."""
+
+    counts: dict[UUID, int] = field(default_factory=dict)
+    forgiven: Counter[UUID] = field(default_factory=Counter)
+
+    def note(self, counted: dict[UUID, int]) -> None:
+        """These records' tries are to be taken back when the ledger is there again."""
+        self.forgiven.update(counted.keys())
+        self.counts |= {own: n for own, n in counted.items() if self.forgiven[own] <= MOST_FORGIVEN}
+
+    def done(self, ids: Sequence[UUID]) -> None:
+        """These records had their turn."""
+        for each in ids:
+            self.forgiven.pop(each, None)
+
+
+_SURVIVED: WeakKeyDictionary[Ledger, dict[str, _Survived]] = WeakKeyDictionary()
+
+
 @asynccontextmanager
 async def begin_turn(ledger: Ledger, kind: str, limit: int) -> AsyncIterator[Turn]:
     """Count an attempt for the records whose turn is next; no ``ids`` where none waits.
 
     Between the count and the lock nobody else counts: two workers take different records, and what
-    they share is no sign of a record that kills.
+    they share is no sign of a record that kills. A turn that ended because the ledger went away while
+    its worker lived is no try: it is taken back with the next count.
     """
-    async with ledger.alone(f"turn:{kind}") as session:
-        async with session.writing() as conn:
-            attempts = await inbox.head_attempts(conn, kind)
-            ids = await inbox.count_attempts(conn, kind, 1 if attempts >= ALONE_AFTER else limit)
-        yield Turn(ids, session)
+    survived = _SURVIVED.setdefault(ledger, {}).setdefault(kind, _Survived())
+    counted: dict[UUID, int] = {}
+    try:
+        async with ledger.alone(f"turn:{kind}") as session:
+            async with session.writing() as conn:
+                await inbox.take_back_attempts(conn, survived.counts)
+                attempts = await inbox.head_attempts(conn, kind)
+                counted = await inbox.count_attempts(conn, kind, 1 if attempts >= ALONE_AFTER else limit)
+            survived.counts.clear()
+            yield Turn(list(counted), session)
+        survived.done(list(counted))
+    except LedgerBusy:
+        raise  # the record itself may be what takes so long
+    except LedgerUnavailable:
+        survived.note(counted)
+        raise
 
 
 async def read_waiting(

@@ -19,6 +19,8 @@ class Entry:
     prefect: bool = False
     second_gateway: bool = False
     patience_s: int = 300
+    alone: bool = False
+    """Nothing runs beside it: its figures are times, or its workers must come to a line in seconds."""
     settings: dict[str, str] = field(default_factory=dict)
     world: Callable[[Any, Any], None] | None = None
 

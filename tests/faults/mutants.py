@@ -128,6 +128,27 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "guard-ignores-the-journal",
+        21,
+        (
+            (
+                "tasks/guarding.py",
+                "            why = await self._looked(conn, found)\n",
+                "            why = None\n",
+            ),
+            (
+                "tasks/guarding.py",
+                "        if self._journal is None or mark <= self._journal.last:\n",
+                "        if mark < 0:\n",
+            ),
+            (
+                "tasks/guarding.py",
+                "            await asyncio.to_thread(self._journal.append, self._mark, self._entries)\n",
+                "            await asyncio.sleep(0)\n",
+            ),
+        ),
+    ),
+    Mutant(
         "completion-push-off",
         0,
         (

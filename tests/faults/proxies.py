@@ -20,16 +20,20 @@ class Door:
     def __init__(self):
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
-        self.hit = 0
+        self.struck_at: list[dt.datetime] = []
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
         self._listening.close()
 
+    @property
+    def hit(self) -> int:
+        return len(self.struck_at)
+
     def struck(self):
         with self._lock:
-            self.hit += 1
+            self.struck_at.append(dt.datetime.now(dt.UTC))
 
     def carry(self, client):
         raise NotImplementedError

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from collections import Counter
 
-from tests.faults.row import COUNTS, HASTE_S, OPEN_STATES, ROOT
+from tests.faults.living import HASTE_S
+from tests.faults.row import COUNTS, OPEN_STATES, ROOT
 
 FINE, FINDINGS, HELD_REMAIN = 0, 1, 3
 

@@ -10,12 +10,13 @@ import pytest
 from adapters.values import Page, RawItem
 from config.settings import Settings
 from models.domain.errors import Unreadable
+from models.ledger.connection import LedgerUnavailable
 from tasks import admission
 from tasks.composition import open_services
 from tasks.intake import CASES, Arrival, keep
 from tasks.paging import in_pieces
 from tasks.steps import admit_cases, take_in_cases
-from tasks.turns import ALONE_AFTER, POISON_AFTER
+from tasks.turns import ALONE_AFTER, MOST_FORGIVEN, POISON_AFTER, begin_turn
 from tests.tasks.dying import fresh_process
 from tests.tasks.records import case, raw, serial
 
@@ -58,6 +59,38 @@ async def test_a_record_that_hangs_its_reader_ends_the_process_and_then_stands_i
     assert sorted(await world.column("SELECT case_no FROM cases")) == sorted(
         case(each)["case_no"] for each in others
     )
+
+
+async def end_session(world, conn):
+    """PostgreSQL goes away under this connection."""
+    async with world.services.ledger.reading() as other:
+        await other.execute("SELECT pg_terminate_backend(%s)", (conn.info.backend_pid,))
+    await conn.execute("SELECT pg_sleep(5)")
+
+
+async def lose_turns(world, times):
+    for _ in range(times):
+        with pytest.raises(LedgerUnavailable):
+            async with begin_turn(world.services.ledger, "case", 10) as turn, turn.session.writing() as conn:
+                await end_session(world, conn)
+
+
+async def test_a_turn_that_ended_with_the_ledger_gone_is_no_sign_of_a_record_that_kills(world):
+    record = case(serial())
+    await world.arrive(record)
+    await lose_turns(world, 2 * POISON_AFTER)
+    assert await world.column("SELECT attempts FROM inbox") == [1]
+    await world.run(admit_cases)
+    assert await world.column("SELECT case_no FROM cases") == [record["case_no"]]
+    assert await world.column("SELECT attempts FROM inbox") == [1]
+
+
+async def test_a_record_whose_every_turn_ends_the_ledgers_session_stands_in_front_of_a_person(world):
+    record = case(serial())
+    await world.arrive(record)
+    await lose_turns(world, MOST_FORGIVEN + POISON_AFTER)
+    await world.run(admit_cases)
+    assert await world.column("SELECT rule FROM quarantine") == ["killed_worker"]
 
 
 def feed_of(sizes, most):

@@ -1,6 +1,6 @@
 """Inward records: taken in as they came, read when their turn comes, closed with an outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -95,18 +95,28 @@ async def head_attempts(conn: Conn, kind: str) -> int:
     return int(row["attempts"]) if row else 0
 
 
-async def count_attempts(conn: Conn, kind: str, limit: int) -> list[UUID]:
-    """Count a try for the records whose turn is next, before anything is done with them; their ids.
+async def take_back_attempts(conn: Conn, counts: Mapping[UUID, int]) -> None:
+    """What was counted for these waiting records was no try; a count that has moved on since stays."""
+    if counts:
+        await conn.execute(
+            "UPDATE inbox i SET attempts = i.attempts - 1 FROM unnest(%s::uuid[], %s::integer[])"
+            " c (id, attempts) WHERE i.id = c.id AND i.attempts = c.attempts AND i.outcome = 'waiting'",
+            arrays(counts.items(), 2),
+        )
+
+
+async def count_attempts(conn: Conn, kind: str, limit: int) -> dict[UUID, int]:
+    """Count a try for the records whose turn is next, before anything is done with them; id → its count.
 
     A record that kills its worker is counted too. Whatever another transaction holds is its turn.
     """
     cursor = await conn.execute(
         "UPDATE inbox i SET attempts = i.attempts + 1 FROM (SELECT id FROM inbox WHERE outcome = 'waiting'"
         " AND kind = %s ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED) due WHERE i.id = due.id"
-        " RETURNING i.id",
+        " RETURNING i.id, i.attempts",
         (kind, limit),
     )
-    return [row["id"] for row in await cursor.fetchall()]
+    return {row["id"]: int(row["attempts"]) for row in await cursor.fetchall()}
 
 
 async def one_at_a_time(conn: Conn, kind: str) -> None:

@@ -24,11 +24,11 @@ def away(row, business: timedelta, machine_s: float):
     row.rest()
 
 
-@row(27, "接收方中断 5 分钟（业务时间）", least=1, cases=400)
+@row(27, "接收方中断 5 分钟（业务时间）", least=1, cases=400, alone=True)
 def five_minutes(row):
     away(row, timedelta(minutes=5), 5)
 
 
-@row(28, "接收方中断 24 小时（业务时间）", least=1, cases=400)
+@row(28, "接收方中断 24 小时（业务时间）", least=1, cases=400, alone=True)
 def a_day(row):
     away(row, timedelta(hours=24), 20)

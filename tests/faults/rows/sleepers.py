@@ -14,6 +14,8 @@ LEASE_S = 2.0
 AT_ONCE = 6
 SAME = 2
 FALLEN_ASLEEP_S = 6
+GROUPS = 12
+"""Of workers at many points; a point that its days' work does not come to has its turn on others."""
 # No sleeper's transaction may stand in the way of all others for long: PostgreSQL ends it after a minute.
 ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "in_keep", "in_watermark"}]
 
@@ -24,6 +26,7 @@ ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "
     least=25,
     cases=100,
     patience_s=900,
+    alone=True,
     settings={"SHENGUAN_CALL_DEADLINE_S": "1", "SHENGUAN_LEASE_S": str(LEASE_S)},
 )
 def slept_past_lease(row):
@@ -38,15 +41,16 @@ def slept_past_lease(row):
     points = points[: row.times(len(points))]
     # Between a call and its record whoever made the call falls asleep, not one of many.
     groups = [[point] * SAME for point in forked.AFTER_A_CALL]
-    groups += [points[begin : begin + AT_ONCE] for begin in range(0, len(points), AT_ONCE)]
-    for group in groups:
+    for number in range(len(groups) + row.times(GROUPS)):
+        group = groups[number] if number < len(groups) else points[:AT_ONCE]
+        if not group:
+            break
         row.days(2, each_s=0)
         sleepers = [forked.start(signal.SIGSTOP, point).go() for point in group]
-        end = time.monotonic() + FALLEN_ASLEEP_S
-        while time.monotonic() < end and not any(is_stopped(each.pid) for each in sleepers):
-            time.sleep(0.1)
-        time.sleep(1.0)
-        asleep = [each for each in sleepers if is_stopped(each.pid)]
+        asleep = fallen_asleep(sleepers)
+        if number >= len(groups):
+            awake = [each.point for each in sleepers if each not in asleep]
+            points = [*points[AT_ONCE:], *awake]
         flying |= set(texts_in_flight(row))
         other = forked.start().go()
         time.sleep(3 * LEASE_S)
@@ -71,6 +75,16 @@ def slept_past_lease(row):
     row.dispatcher("two")
     row.measure_drain()
     row.rest()
+
+
+def fallen_asleep(sleepers) -> list:
+    """Those that sleep, as soon as all do or their time is over."""
+    end = time.monotonic() + FALLEN_ASLEEP_S
+    while True:
+        asleep = [each for each in sleepers if is_stopped(each.pid)]
+        if len(asleep) == len(sleepers) or time.monotonic() > end:
+            return asleep
+        time.sleep(0.1)
 
 
 RECORDED_WITHOUT_LEASE = (
