@@ -18,6 +18,7 @@ from models.ledger.queries import standing
 from models.ledger.server import OLDEST_MAJOR, Server, look
 from tasks.diagnosis import Diagnosis, Finding, attention, bad, fine
 from tasks.doctor_evidence import look_at_evidence
+from tasks.doctor_journal import look_at_journal
 from tasks.doctor_operators import look_at_operators
 from tasks.doctor_outside import look_outside
 
@@ -107,6 +108,7 @@ async def _database(settings: Settings, city: City | None) -> list[Finding]:
     if revision == migrate.head():
         found += await _loaded(url, city)
         found += await look_at_evidence(settings)
+        found += await look_at_journal(settings)
     return found
 
 

@@ -4,13 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from tests.faults.catalogue import ROWS
 from tests.faults.mutants import MUTANTS, mutated_tree
 from tests.faults.row import ROOT
+from tests.faults.rows import every_row
 
 pytestmark = pytest.mark.faults
+every_row()
 
 
 def conduct(tmp_path, *arguments, code):
@@ -59,5 +63,17 @@ def test_a_row_nobody_knows_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
-def test_every_mutants_patch_applies(mutant, tmp_path):
-    mutated_tree(mutant, tmp_path / "tree")
+def test_every_mutant_differs_where_it_says_and_is_still_a_program(mutant, tmp_path):
+    tree = mutated_tree(mutant, tmp_path / "tree")
+    assert mutant.row in ROWS
+    others = [path.relative_to(tree) for path in tree.rglob("*.py")]
+    differing = {str(path) for path in others if (tree / path).read_bytes() != (ROOT / path).read_bytes()}
+    assert differing == {name for name, _, _ in mutant.changes}
+    for name in differing:
+        compile((tree / name).read_text(encoding="utf-8"), name, "exec")
+
+
+def test_a_patch_that_does_not_apply_is_no_mutant(tmp_path):
+    stale = replace(MUTANTS[0], changes=(("tasks/turns.py", "what nobody ever wrote", "pass"),))
+    with pytest.raises(ValueError, match="补丁无法应用"):
+        mutated_tree(stale, tmp_path / "tree")

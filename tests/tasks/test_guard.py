@@ -7,6 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from config.settings import Settings
+from tasks.doctor_journal import look_at_journal
 from tasks.guarding import MESSAGES, SenderGuard
 from tasks.restoring import RestoreHalted, after_restore, new_host, new_ledger
 from tasks.steps import admit_cases, recover, send_pushes, tell_liaisons
@@ -233,3 +235,47 @@ async def test_a_new_ledger_beside_anothers_journal_goes_on_once_a_person_says_t
     journals = {path.parent.name for path in world.services.guard._folder.glob("*/*.journal")}
     assert str(other) in journals, "the other's journal stays"
     assert len(journals) == 2
+
+
+async def test_the_doctor_names_a_journal_that_is_missing_changed_unwritable_or_ahead(world, tmp_path):
+    folder = world.services.guard._folder
+
+    async def doctor(**more):
+        (found,) = await look_at_journal(Settings(**(world.settings | {"journal_dir": str(folder)} | more)))
+        return found
+
+    assert (await doctor()).level == "fine", "nothing has left yet"
+    await world.arrive(case(serial()), case(serial()))
+    await world.run(admit_cases, send_pushes, tell_liaisons)
+    told = await doctor()
+    assert (told.level, told.said) == ("fine", "到第 2 次外发，台账到第 2 次")
+
+    missing = await doctor(journal_dir=str(tmp_path / "elsewhere"))
+    assert missing.level == "bad"
+    assert "没有这套台账的外发日志" in missing.said
+    assert "reconcile" in missing.todo
+
+    (path,) = folder.glob("*/*.journal")
+    kept = path.read_bytes()
+    path.write_bytes(kept.replace(b"PS", b"PX", 1))
+    changed = await doctor()
+    assert changed.level == "bad"
+    assert "被改动" in changed.said
+    path.write_bytes(kept)
+
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    unwritable = await doctor(journal_dir=str(in_the_way))
+    assert unwritable.level == "bad"
+    assert str(in_the_way) in unwritable.said
+
+    await taken_back(world)
+    ahead = await doctor()
+    assert ahead.level == "bad"
+    assert "比对外已发出的内容旧" in ahead.said
+    assert await world.value("SELECT count(*) FROM sender_locks") == 0, "the doctor only looks"
+    assert (await doctor()).level == "bad"
+    await world.arrive(case(serial()))
+    await world.run(admit_cases, send_pushes)
+    locked = await doctor()
+    assert (locked.level, "已锁定" in locked.said) == ("bad", True)
