@@ -18,7 +18,7 @@ from tasks import steps
 from tasks.composition import Services
 from tasks.draining import worked
 from tasks.showing import AWAY
-from tasks.steps import Counts
+from tasks.steps import Counts, Step
 
 DEPLOYMENT = "dispatch"
 _KEPT = 240
@@ -98,15 +98,18 @@ class Minute:
         found = []
         for step in steps.EVERY_STEP:
             counts = self.done.get(step.__name__, Counter())
-            told = "，".join(
-                f"{_NAMES.get(name, name)} {n}"
-                for name, n in counts.items()
-                if n and name not in _NEVER_SHOWN
-            )
-            if told:
-                title = (step.__doc__ or step.__name__).strip().rstrip(".")
-                found.append((f"{title}：{told}", 30 if counts["failed"] else 20))
+            line = line_of(step, counts)
+            if line:
+                found.append((line, 30 if counts["failed"] else 20))
         return found
+
+
+def line_of(step: Step, counts: Mapping[str, int]) -> str:
+    """What a step did as people read it; empty where that is nothing to tell."""
+    told = "，".join(
+        f"{_NAMES.get(name, name)} {n}" for name, n in counts.items() if n and name not in _NEVER_SHOWN
+    )
+    return f"{(step.__doc__ or step.__name__).strip().rstrip('.')}：{told}" if told else ""
 
 
 class BatchRuns:
