@@ -246,6 +246,13 @@ class Settings(BaseSettings):
         validation_alias="PREFECT_API_AUTH_STRING",
     )
 
+    prefect_ui_url: BaseUrl | None = _said(
+        "界面地址，浏览器所用（不设则由 PREFECT_API_URL 推出）",
+        "Where browsers find Prefect's UI; derived from its API's address when unset.",
+        None,
+        validation_alias="PREFECT_UI_URL",
+    )
+
     @field_validator("city")
     @classmethod
     def _city_is_there(cls, city: str, info: ValidationInfo) -> str:
@@ -269,6 +276,13 @@ class Settings(BaseSettings):
         if lease_s <= info.data.get("call_deadline_s", 0):
             raise PydanticCustomError("lease", "须长于单次调用总时限")
         return lease_s
+
+    @property
+    def ui_url(self) -> str | None:
+        """The address of Prefect's pages as browsers know it, without a slash at its end."""
+        if self.prefect_ui_url is not None:
+            return self.prefect_ui_url.rstrip("/")
+        return self.prefect_api_url and self.prefect_api_url.rstrip("/").removesuffix("/api")
 
     @property
     def journal_folder(self) -> Path:

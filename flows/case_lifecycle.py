@@ -6,16 +6,16 @@ from prefect import flow
 from pydantic import Field
 
 from tasks import prefect_tasks as steps
-from tasks.cases import find_case
 from tasks.composition import current, open_services
 from tasks.form_fields import asked
+from tasks.prefect_case import case_of_run
 
 
 @flow(name="办件全周期", persist_result=False)
 async def case_lifecycle(case_no: Annotated[str, Field(max_length=64)] = asked("办件编号")) -> None:
     """Try again what was refused of this case, carry out what is due, close what can be closed."""
     async with open_services():
-        case_id = await find_case(current().ledger, case_no)
+        case_id = await case_of_run(current().ledger, case_no)
         await steps.recover()
         await steps.ask_again(case_id)
         await steps.send_for_case(case_id)

@@ -51,6 +51,8 @@ def lines(done: "BulkRerun") -> Iterator[str]:
     yield f"条件  {found.filter}"
     for group in found.groups:
         yield f"  {group.count:>6}  {group.what} → {group.target}：{group.state}，{group.reason}"
+    if found.left:
+        yield found.left
     if done.dry_run:
         for each in found.listed[:_SHOWN]:
             answer = f"；{each.answer}" if each.answer else ""

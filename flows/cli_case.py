@@ -70,6 +70,7 @@ def rerun(
     begin_work()
     done = asyncio.run(_rerun(number, by, spoken))
     said = [f"再试 {done.asked} 项；对方已接收 {done.accepted}，被拒 {done.refused}，未成 {done.other}"]
+    said += done.not_asked
     said.append(f"办件现为：{done.state_name}" + (f"，{done.waits}" if done.waits else ""))
     say(done, said, json_out=json_out)
     raise typer.Exit(HELD_REMAIN if done.stopped else FINE)

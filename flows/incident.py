@@ -9,8 +9,11 @@ from tasks.composition import open_services
 
 @flow(name="事件", persist_result=False)
 async def incident(matter: str = Field(title="事件编号", max_length=200)) -> None:
-    """Everything that waits has its turn now, by the rules it always goes by; nothing goes twice."""
-    get_run_logger().info("再试事件 %s 之后在等的事项", matter)
+    """Everything that waits has its turn now, by the rules it always goes by; nothing goes twice.
+
+    ``matter`` only names the run: whatever somebody has put there, the same is done, and it is not told on.
+    """
+    get_run_logger().info("再试在等的事项（%d 字的事件编号）", len(matter))
     async with open_services():
         await steps.recover()
         await steps.admit_cases()

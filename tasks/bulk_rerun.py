@@ -15,7 +15,7 @@ import structlog
 from models.domain.lifecycles.effect import EffectEvent
 from models.domain.messages import CHANNELS, EFFECT_KINDS, SYSTEMS, state_name
 from models.domain.reasons import answer_name, reason_name
-from models.ledger.queries import bulk_rerun, clock, desk, effects, summary
+from models.ledger.queries import asking, bulk_rerun, clock, desk, summary
 from models.ledger.queries.bulk_rerun import Place
 from models.ledger.writer import HistoryRow, write_history
 from tasks import steps
@@ -56,13 +56,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a filter chooses; ``would_go`` is no more than its limit, ``listed`` the longest stopped."""
+    """What a filter chooses; ``would_go`` is no more than its limit, ``listed`` the longest stopped.
+
+    ``left`` says of what the filter names, and never goes again, why not; empty where there is none.
+    """
 
     filter: str
     total: int
     would_go: int
     groups: tuple[Group, ...]
     listed: tuple[Chosen, ...]
+    left: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +153,7 @@ async def _find(services: Services, wanted: Wanted) -> tuple[Found, datetime]:
         groups = await bulk_rerun.count(conn, wanted.chosen, begun=begun)
         limit = min(LISTED, wanted.limit)
         rows = await bulk_rerun.page(conn, wanted.chosen, begun=begun, after=None, limit=limit, lock=False)
+        left = await bulk_rerun.count_left(conn, wanted.chosen, begun=begun)
     total = sum(row["n"] for row in groups)
     found = Found(
         filter=wanted.said,
@@ -159,6 +164,7 @@ async def _find(services: Services, wanted: Wanted) -> tuple[Found, datetime]:
             for row in groups
         ),
         listed=tuple(_chosen(row) for row in rows),
+        left=_left(left),
     )
     return found, begun
 
@@ -170,7 +176,7 @@ async def _ask(
     async with services.ledger.writing() as conn:
         rows = await bulk_rerun.page(conn, wanted.chosen, begun=begun, after=after, limit=limit, lock=True)
         before = {row["own_id"]: row["state"] for row in rows}
-        asked = await effects.ask_these_again(conn, list(before))
+        asked = await asking.ask_these_again(conn, list(before))
         now = await clock.business_now(conn)
         event = EffectEvent.ASKED_AGAIN.value
         write_history(
@@ -225,6 +231,13 @@ async def _say_who_is_dead(services: Services, progress: Progress) -> None:
     if names and asked_only in progress.why_waiting:
         count = progress.why_waiting.pop(asked_only)
         progress.why_waiting[f"对方中断（{'、'.join(sorted(set(names)))}），恢复后自动发出"] = count
+
+
+def _left(found: dict[str, int]) -> str:
+    if not found:
+        return ""
+    told = "，".join(f"{_why({'reason': reason})} {count} 项" for reason, count in found.items())
+    return f"另有不能再试的：{told}；逐件的办法见看板“暂挂与被拒”"
 
 
 def _chosen(row: dict[str, Any]) -> Chosen:

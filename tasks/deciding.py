@@ -92,6 +92,8 @@ async def decide(ledger: Ledger, own_id: str, *, by: str, note_said: str) -> Dec
             raise CannotDecide(own_id, "台账中没有这个编号的对外动作")
         if row["decided_at"] is not None:
             raise CannotDecide(own_id, f"已由 {row['decided_by']} 裁定")
+        if row["state"] == "held" and row["reason"] == "seal_broken":
+            raise CannotDecide(own_id, "密封内容打不开：请从备份恢复这一条，或由源头发来新版本，不能直接裁定")
         if row["state"] == "held" and row["channel"] != "sms":
             raise CannotDecide(own_id, "已暂挂的推送与报送结果未明，请用 shenguan rerun 再试，不能直接裁定")
         if row["state"] not in {"refused", "held"}:

@@ -30,7 +30,7 @@ async def look_at_house(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     if hang:
         named = "、".join(each.name for each in hang[:_NAMED])
-        said = f"{len(hang)} 条运行超过一小时仍在进行，执行它的进程多半已不在（{named}）"
+        said = f"{len(hang)} 条运行超过一小时没有进展，执行它的进程多半已不在（{named}）"
         found.append(attention("运行", said, "在界面运行 housekeeping 将其关闭；并查看 worker 的日志"))
     if late:
         said = f"{len(late)} 条运行过了一天仍未开始"

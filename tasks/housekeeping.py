@@ -18,7 +18,7 @@ from tasks.watching_rules import NoPrefect, rules_off
 log = structlog.get_logger(__name__)
 
 HANGS_AFTER = timedelta(hours=1)
-"""None of our flows takes so long; a worker that is killed leaves its run in Running for ever."""
+"""None of our flows is silent for so long; a worker that is killed leaves its run in Running for ever."""
 LATE_AFTER = timedelta(days=1)
 TIMED_KEPT = timedelta(days=7)
 OFTEN = ("sweep", "desk", "housekeeping", "dispatch")
@@ -53,7 +53,7 @@ async def keep_house(settings: Settings, *, now: datetime | None = None) -> Kept
     wire = PrefectWire(settings.prefect_api_url, auth=auth)
     try:
         hang = await runs.hanging(wire, before=now - HANGS_AFTER, drawn=MIRROR_TAG)
-        said = "超过一小时没有结束，执行它的进程已不在；由运行维护关闭，可放心再次运行"
+        said = "超过一小时没有任何进展，执行它的进程已不在；由运行维护关闭，可放心再次运行"
         closed = await runs.end(
             wire, [each.flow_run_id for each in hang], kind="CRASHED", name="Crashed", message=said
         )

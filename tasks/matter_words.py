@@ -19,7 +19,8 @@ _Row = Mapping[str, Any]
 _TODO = {
     matters.BREAKER: "系统定时试探，恢复后自动按先后继续，不会重复；请联系对方",
     matters.NO_PHONE: "请在联络员名册补上手机号，再运行 shenguan load-city --liaisons 名册；推送本身已到达",
-    matters.HELD_TEXTS: "消息已并入下一条汇总短信；每条经核实后运行 shenguan decide 动作编号，或由两人放行",
+    matters.HELD_TEXTS: "消息已并入下一条汇总短信；致电联络员核实后，不再发送的运行 shenguan decide 动作编号"
+    "；须再发一次的，由两人先后运行部署 release-held，填表中的动作编号",
     "unknown_item": "请补充事项清单或列入不适用，再运行 shenguan load-city；停住的办件会自动继续",
     "credit_check_refused": "请人工查询信用并留存凭据",
 }

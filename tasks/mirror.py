@@ -92,13 +92,18 @@ class Due:
         return self.shown == (self.wanted.name, self.wanted.message)
 
     @property
+    def parameters(self) -> dict[str, str]:
+        """What the run is executed with when somebody clicks Retry."""
+        return {"case_no": self.case_no}
+
+    @property
     def key(self) -> str:
         """What the run is made and found again with."""
         return f"{KEY}{self.case_id}"
 
     def new_run(self) -> NewRun:
         """The run to write where there is none."""
-        return NewRun(self.key, self.name, self.wanted, {"case_no": self.case_no}, self.tags)
+        return NewRun(self.key, self.name, self.wanted, self.parameters, self.tags)
 
 
 async def mirror_cases(

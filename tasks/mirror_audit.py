@@ -1,4 +1,4 @@
-"""Find the runs that show something else than the ledger, or are gone: Cancel, Delete, a state set by hand.
+"""Find the runs that show something else than the ledger, or are gone: Cancel, Delete, what is set by hand.
 
 Three looks, from cheap to thorough: states nobody but us may leave behind; how many runs there are of
 what should be; and one run after the other, a few a time, round and round.
@@ -108,8 +108,13 @@ class Auditor:
             if run is None:
                 gone.append(one.case_id)
                 continue
-            if run.name != one.name or not set(one.tags) <= run.tags:
-                await prefect.rename_run(run.flow_run_id, name=one.name, tags=sorted({*run.tags, *one.tags}))
+            if not run.is_labelled(one.name, one.tags, one.parameters):
+                await prefect.relabel_run(
+                    run.flow_run_id,
+                    name=one.name,
+                    tags=sorted({*run.tags, *one.tags}),
+                    parameters=one.parameters,
+                )
                 mended += 1
             if run.state == one.wanted:
                 continue

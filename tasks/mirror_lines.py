@@ -27,8 +27,10 @@ class Told:
     lines: int
 
 
-async def tell_timelines(ledger: Ledger, prefect: PrefectApi, *, limit: int = 100) -> Told:
-    """Write what up to ``limit`` log pages lack, the longest waiting first.
+async def tell_timelines(
+    ledger: Ledger, prefect: PrefectApi, *, limit: int = 100, ui: str | None = None
+) -> Told:
+    """Write what up to ``limit`` log pages lack, the longest waiting first; ``ui`` as ``line_of`` takes it.
 
     What is about to be written is noted before; where nobody noted how that ended, the page is read
     first. So no line is written twice, and none is left out.
@@ -52,7 +54,7 @@ async def tell_timelines(ledger: Ledger, prefect: PrefectApi, *, limit: int = 10
     written = 0
     for part in _parts(taken, of_case):
         lines = [
-            _line(case["flow_run_id"], row)
+            _line(case["flow_run_id"], row, ui)
             for case in part
             for row in of_case[case["case_id"]]
             if row["id"] not in there.get(case["flow_run_id"], ())
@@ -91,6 +93,6 @@ def _parts(
     return parts
 
 
-def _line(run: UUID, row: Mapping[str, Any]) -> LogLine:
-    level, said = line_of(row)
+def _line(run: UUID, row: Mapping[str, Any], ui: str | None) -> LogLine:
+    level, said = line_of(row, ui=ui)
     return LogLine(run, row["at"], said, level, f"{LOGGER}{row['id']}")

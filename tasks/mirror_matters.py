@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.prefect_api.values import ENGINE_STATES, LogLine, NewRun, RunState, State
+from adapters.prefect_api.values import ENGINE_STATES, LogLine, NewRun, RunState, State, Table
 from models.domain.reasons import reason_name
 from models.ledger.connection import Ledger
 from models.ledger.queries import matters
@@ -50,6 +50,23 @@ class _Open:
     def digest(self) -> str:
         return sha256(f"{self.counted} {self.table}".encode()).hexdigest()
 
+    @property
+    def table_key(self) -> str:
+        return f"matter-{sha256(self.row['key'].encode()).hexdigest()[:12]}"
+
+    @property
+    def about(self) -> str:
+        return f"**{name_of(self.row)}**：{self.counted}。{sentence_of(self.row)}"
+
+    def is_as(self, table: Table | None, run_id: UUID | None) -> bool:
+        """Whether the page in Prefect is this run's, and says what was written there last."""
+        if table is None or table.flow_run_id != run_id:
+            return False
+        return self.known["message"] != self.digest or (table.data, table.description) == (
+            self.table,
+            self.about,
+        )
+
     def new_run(self) -> NewRun:
         key = f"matter:{self.row['key']}:{self.known['opened_at'].isoformat()}"
         tags = ("事件", reason_name(self.row["kind"]), MIRROR_TAG)
@@ -63,7 +80,8 @@ async def show_matters(
 
     ``tables``: those that have changed are written too; a new matter's always is.
 
-    Safe to repeat. A run that somebody deleted, cancelled or ended is drawn again.
+    Safe to repeat. A run that somebody deleted, cancelled, ended or renamed is drawn again, and so is a table
+    that was deleted or edited.
 
     Raises:
         NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo: the rest waits.
@@ -74,8 +92,11 @@ async def show_matters(
         waiting = await tables_of(conn, rows)
     due = [_Open(row, known[row["key"]], *waiting[row["key"]]) for row in rows]
     there = await prefect.run_states([one["flow_run_id"] for one in known.values() if one["flow_run_id"]])
+    drawn = await prefect.tables_of([one.table_key for one in due]) if tables else {}
     for one in due:
-        await _show(ledger, prefect, deployment_id, one, there, tables=tables)
+        stands = not tables or one.is_as(drawn.get(one.table_key), one.known["flow_run_id"])
+        table = tables and (not stands or one.known["message"] != one.digest)
+        await _show(ledger, prefect, deployment_id, one, there, table=table)
     await _end(
         ledger, prefect, [one for key, one in known.items() if key not in {row["key"] for row in rows}]
     )
@@ -89,7 +110,7 @@ async def _show(
     one: _Open,
     there: Mapping[UUID, RunState],
     *,
-    tables: bool,
+    table: bool,
 ) -> None:
     run_id: UUID | None = one.known["flow_run_id"]
     run = there.get(run_id) if run_id is not None else None
@@ -106,14 +127,15 @@ async def _show(
         # one that ends us between here and the note says it once more: it is no timeline
         sentence = f"{one.counted}。{sentence_of(one.row)}"
         await prefect.write_logs([LogLine(run_id, datetime.now(UTC), sentence, logging.ERROR)])
-    table = run is None or (tables and one.known["message"] != one.digest)
+    new = one.new_run()
+    if run is not None and not run.is_labelled(new.name, new.tags, new.parameters):
+        await prefect.relabel_run(
+            run.flow_run_id, name=new.name, tags=sorted({*run.tags, *new.tags}), parameters=new.parameters
+        )
+    table = table or run is None
     if table:
         await prefect.create_artifact(
-            f"matter-{sha256(one.row['key'].encode()).hexdigest()[:12]}",
-            kind="table",
-            data=one.table,
-            description=f"**{name_of(one.row)}**：{one.counted}。{sentence_of(one.row)}",
-            flow_run_id=run_id,
+            one.table_key, kind="table", data=one.table, description=one.about, flow_run_id=run_id
         )
     digest = one.digest if table else one.known["message"]
     if run_id is not None and (one.known["shown"], one.known["message"]) != (one.shown, digest):

@@ -43,6 +43,8 @@ async def show_found(found: Found) -> None:
         log.info("%s  %s → %s：%s，%s", case, each.what, each.target, each.state, each.reason)
     if found.would_go > LINES:
         log.info("另有 %d 项未逐行列出", found.would_go - LINES)
+    if found.left:
+        log.warning(found.left)
     log.info("共符合 %d 项，将重试 %d 项；尚未做任何事", found.total, found.would_go)
 
 
@@ -109,4 +111,6 @@ def _summary(found: Found, verb: str) -> str:
         f"| {each.what} | {each.target} | {each.state} | {each.reason} | {each.count} |"
         for each in found.groups[:50]
     ]
+    if found.left:
+        lines += ["", found.left]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 from models.domain.workdays import business_day
 from models.ledger.queries import clock
 from models.ledger.queries.due import due
-from tasks import steps
+from tasks import again, steps
 from tasks.batch_runs import line_of
 from tasks.composition import Services, current
 from tasks.draining import worked
@@ -80,7 +80,11 @@ seal_evidence = _SHOWN[steps.seal_evidence]
 @task(name="再试被拒事项", task_run_name="再试被拒事项 ask_again", persist_result=False)
 async def ask_again(case_id: UUID) -> Counts:
     """Plan what was refused of one case once more: somebody asked for it."""
-    return await steps.ask_again(current(), [case_id])
+    services = current()
+    done = await again.ask_again(services.ledger, services.sealing, [case_id])
+    for sentence in done.left:
+        get_run_logger().warning(sentence)
+    return {"asked": done.count}
 
 
 @task(name="执行该办件到期事项", task_run_name="执行该办件到期事项 send_for_case", persist_result=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tasks import steps
-from tasks.again import ACTOR
+from tasks.again import ACTOR, ask_again
 from tasks.case_file import read_case
 from tasks.cases import find_case
 from tasks.composition import Services
@@ -15,11 +15,13 @@ _DONE = ("accepted", "already_done")
 class Rerun:
     """What one rerun did: effects asked for again, what became of the calls, where the case stands now.
 
-    ``stopped`` counts the case's effects that still stand in front of a person.
+    ``not_asked`` says of each effect for which asking is no answer why not. ``stopped`` counts effects
+    of the case that still stand in front of a person.
     """
 
     case_no: str
     asked: int
+    not_asked: tuple[str, ...]
     accepted: int
     refused: int
     other: int
@@ -41,7 +43,7 @@ async def rerun_case(services: Services, case_no: str, *, actor: str = ACTOR) ->
     """
     identity = await find_case(services.ledger, case_no)
     await steps.recover(services)
-    asked = await steps.ask_again(services, [identity], actor=actor)
+    asked = await ask_again(services.ledger, services.sealing, [identity], actor=actor)
     sent = await steps.send_for_cases(services, [identity])
     await steps.claim(services)
     await steps.tell_liaisons(services)
@@ -53,7 +55,8 @@ async def rerun_case(services: Services, case_no: str, *, actor: str = ACTOR) ->
     stopped = [each for each in told.effects if each.state in {"refused", "held"} and each.decided_by is None]
     return Rerun(
         case_no=case_no,
-        asked=asked["asked"],
+        asked=asked.count,
+        not_asked=asked.left,
         accepted=accepted,
         refused=refused,
         other=sum(sent.values()) - accepted - refused,

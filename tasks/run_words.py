@@ -15,6 +15,8 @@ from models.domain.stopped import may_repeat, what_to_do
 from models.domain.workdays import SHANGHAI
 
 _Row = Mapping[str, Any]
+STOPPED_PAGE, MATTERS_PAGE = "desk-2-stopped", "desk-4-matters"
+"""The desk's pages on which stands what a person has to do."""
 _NOTE = "note:"
 _APART = timedelta(minutes=1)
 
@@ -41,13 +43,17 @@ def failure_of(row: _Row) -> str | None:
     return "。".join(parts) + "。"
 
 
-def line_of(row: _Row) -> tuple[int, str]:
+def line_of(row: _Row, *, ui: str | None = None) -> tuple[int, str]:
     """One line of the timeline: its level (Python's) and what it says.
 
     ``row`` as ``queries.timelines.lines`` gives it. Business time stands in front where it is not the
-    machine's.
+    machine's. ``ui`` is the address of Prefect's pages: a line that needs a person ends with a link to where
+    that stands, which the log page shows as one.
     """
     level, said = _SAY.get(row["entity"], _anything)(row)
+    if ui and level >= logging.WARNING and row["to_state"] != "unknown":
+        page = STOPPED_PAGE if row["entity"] == "effect" else MATTERS_PAGE
+        said = f"{said}。待办一览 {ui}/artifacts/key/{page}"
     apart = abs(row["business_at"] - row["at"]) > _APART
     return level, f"〔{_moment(row['business_at'])}〕{said}" if apart else said
 

@@ -57,6 +57,7 @@ class Mirroring:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._ledger = services.ledger
+        self._ui = settings.ui_url
         self._worker = services.worker
         self._url = settings.prefect_api_url
         self._auth = settings.prefect_api_auth.get_secret_value() if settings.prefect_api_auth else None
@@ -165,7 +166,7 @@ class Mirroring:
         begun, lines = time.monotonic(), 0
         with suppress(*AWAY):
             while time.monotonic() - begun < _LINES_S:
-                told = await tell_timelines(self._ledger, prefect, limit=_LINES_FOR)
+                told = await tell_timelines(self._ledger, prefect, limit=_LINES_FOR, ui=self._ui)
                 lines += told.lines
                 if told.cases < _LINES_FOR:
                     break

@@ -250,7 +250,8 @@ async def recover(services: Services) -> Counts:
 
 async def ask_again(services: Services, case_ids: Sequence[UUID], *, actor: str = again.ACTOR) -> Counts:
     """再试被拒事项."""
-    return {"asked": await again.ask_again(services.ledger, case_ids, actor=actor)}
+    done = await again.ask_again(services.ledger, services.sealing, case_ids, actor=actor)
+    return {"asked": done.count}
 
 
 async def send_for_cases(services: Services, case_ids: Sequence[UUID]) -> Counts:

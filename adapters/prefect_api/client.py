@@ -8,7 +8,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from adapters.prefect_api.values import ENGINE_STATES, LogLine, NewRun, PrefectSaidNo, RunState, State
+from adapters.prefect_api.values import (
+    ENGINE_STATES,
+    LogLine,
+    NewRun,
+    PrefectSaidNo,
+    RunState,
+    State,
+    Table,
+)
 from adapters.prefect_api.wire import PrefectWire
 
 CREATE_LIMIT = 100
@@ -141,9 +149,22 @@ class PrefectApi:
         body = {"flow_runs": chosen, "limit": limit}
         return tuple(_run_state(row) for row in await self._wire.post("/flow_runs/filter", body))
 
-    async def rename_run(self, flow_run_id: UUID, *, name: str, tags: Sequence[str]) -> None:
-        """The run has this name and these tags; its state stays."""
-        await self._wire.patch(f"/flow_runs/{flow_run_id}", {"name": name, "tags": list(tags)})
+    async def relabel_run(
+        self, flow_run_id: UUID, *, name: str, tags: Sequence[str], parameters: Mapping[str, Any]
+    ) -> None:
+        """The run has this name, these tags and these parameters; its state stays."""
+        body = {"name": name, "tags": list(tags), "parameters": dict(parameters)}
+        await self._wire.patch(f"/flow_runs/{flow_run_id}", body)
+
+    async def tables_of(self, keys: Collection[str]) -> dict[str, Table]:
+        """The newest artifact of each key; one that is gone is missing."""
+        found: dict[str, Table] = {}
+        for part in _parts(keys, READ_LIMIT):
+            body = {"artifacts": {"key": {"any_": list(part)}}, "limit": READ_LIMIT}
+            for row in await self._wire.post("/artifacts/latest/filter", body):
+                run = UUID(row["flow_run_id"]) if row.get("flow_run_id") else None
+                found[row["key"]] = Table(run, row.get("data") or "", row.get("description") or "")
+        return found
 
     async def count_runs(self, deployment_id: UUID, *, state_names: Collection[str] = ()) -> int:
         """How many runs the deployment has, in states of these names, or in any."""
@@ -225,5 +246,5 @@ def _run_state(row: Mapping[str, Any]) -> RunState:
     state = row.get("state")
     since = datetime.fromisoformat(state["timestamp"]) if state else None
     shown = State(state["type"], state["name"], state.get("message")) if state else None
-    tags = frozenset(row.get("tags") or ())
-    return RunState(UUID(row["id"]), row["name"], shown, since, row.get("idempotency_key"), tags)
+    tags, parameters = frozenset(row.get("tags") or ()), row.get("parameters") or {}
+    return RunState(UUID(row["id"]), row["name"], shown, since, row.get("idempotency_key"), tags, parameters)

@@ -24,12 +24,14 @@ class Hanging:
 
 
 async def hanging(wire: PrefectWire, *, before: datetime, drawn: str) -> list[Hanging]:
-    """Runs that have been at work since before, in a state that only an engine gives.
+    """Runs that have been at work since before, in a state that only an engine gives, and show no progress.
 
+    A line in its log or a task begun since then is progress: a long bulk rerun writes one for each batch.
     Runs tagged ``drawn`` are pictures no engine executes; they are looked at only where their state is
     an engine's, which a Retry leaves when its worker dies.
     """
     found: list[Hanging] = []
+    executed: list[str] = []
     chosen = {
         "state": {
             "type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]},
@@ -42,7 +44,31 @@ async def hanging(wire: PrefectWire, *, before: datetime, drawn: str) -> list[Ha
         if since < before:
             mark = f"{row['name']}（{drawn}）" if drawn in row.get("tags", ()) else row["name"]
             found.append(_hanging(row, mark))
-    return found
+            if drawn not in row.get("tags", ()):  # on a picture's log page stands what we write there
+                executed.append(row["id"])
+    moving = await _moving(wire, executed, [str(each.flow_run_id) for each in found], before)
+    return [each for each in found if str(each.flow_run_id) not in moving]
+
+
+async def _moving(
+    wire: PrefectWire, with_logs: Collection[str], all_of_them: Collection[str], since: datetime
+) -> set[str]:
+    """Those of the runs in which something has happened since."""
+    after = {"after_": since.isoformat()}
+    moving: set[str] = set()
+    while left := set(with_logs) - moving:
+        logs = {"flow_run_id": {"any_": sorted(left)}, "timestamp": after}
+        rows = await wire.post("/logs/filter", {"logs": logs, "limit": _PAGE})
+        if not rows:
+            break
+        moving |= {row["flow_run_id"] for row in rows}
+    while left := set(all_of_them) - moving:
+        body = {"flow_runs": {"id": {"any_": sorted(left)}}, "task_runs": {"start_time": after}}
+        rows = await wire.post("/task_runs/filter", body | {"limit": _PAGE})
+        if not rows:
+            break
+        moving |= {row["flow_run_id"] for row in rows}
+    return moving
 
 
 async def never_started(wire: PrefectWire, *, before: datetime) -> list[Hanging]:

@@ -1,6 +1,6 @@
 """What is said to Prefect and heard from it, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -61,6 +61,20 @@ class RunState:
     since: datetime | None
     key: str | None
     tags: frozenset[str] = frozenset()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_labelled(self, name: str, tags: Collection[str], parameters: Mapping[str, Any]) -> bool:
+        """Whether it has this name, these parameters, and these tags; people may have added others."""
+        return self.name == name and set(tags) <= self.tags and self.parameters == parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An artifact as Prefect has it now."""
+
+    flow_run_id: UUID | None
+    data: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,13 @@ from adapters.sms.yunmas import YunmasAccount, YunmasClient
 from adapters.transport import Transport
 from models.domain.canonical import canonical, content_hash
 from models.domain.errors import NotDone
+from tasks.bulk_rerun import look, rerun_failed
 from tasks.city_loading import load_city_into
 from tasks.dispatch import send_due
 from tasks.lines import push_line, report_line
 from tasks.receipts import keep_receipt
+from tasks.rerun_form import wanted
+from tasks.rerunning import rerun_case
 from tasks.steps import (
     admit_cases,
     ask_again,
@@ -158,12 +161,12 @@ async def bytes_of(world, line):
     """Own id → what its call would carry, of all that is due on the line. Nothing is sent."""
     seen = {}
 
-    async def look(group):
+    async def seeing(group):
         seen.update({each.own_id: json.loads(each.body) for each in group})
         return [Verdict(error=NotDone("nobody", "not_processed"))] * len(group)
 
     services = world.services
-    looking = replace(line, call=look)
+    looking = replace(line, call=seeing)
     await send_due(
         services.ledger, services.sealing, services.calendar, looking, worker="test", guard=services.guard
     )
@@ -191,6 +194,26 @@ async def test_other_content_under_our_id_is_for_a_person(world):
     assert seen["due_at"] > NOW
     assert await world.column("SELECT state FROM handovers") == ["planned"]
     assert len(world.stored("platform")) == 1
+
+    # what is told not to be asked again is not: by Retry, by `rerun`, by many at once
+    identity, number = (
+        await world.value("SELECT id FROM cases"),
+        await world.value("SELECT case_no FROM cases"),
+    )
+    assert await ask_again(world.services, [identity]) == {"asked": 0}
+    told = await rerun_case(world.services, number, actor="王五")
+    (sentence,) = told.not_asked
+    assert (told.asked, told.stopped) == (0, 1)
+    assert "没有再试：不要再试：对方以同一编号存有另一内容" in sentence
+    looked = (await look(services, wanted())).found
+    assert (looked.total, looked.would_go) == (0, 0)
+    assert "对方存有不同内容 1 项" in looked.left
+    done = await rerun_failed(services, wanted(), actor="王五")
+    assert done.asked == 0
+    again = await effect(world)
+    assert (again["state"], again["reason"], again["attempts"]) == (
+        seen["state"], seen["reason"], seen["attempts"],
+    )  # fmt: skip
 
 
 async def test_duplicate_is_success_only_if_the_content_over_there_is_ours(world):

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 
 from adapters.values import Page
-from tasks.deciding import list_quarantine, release
+from tasks.deciding import CannotDecide, decide, list_quarantine, release
 from tasks.draining import worked
 from tasks.intake import CASES, take_in
+from tasks.rerunning import rerun_case
 from tasks.steps import (
     admit_cases,
     check_parties,
@@ -96,6 +97,19 @@ async def test_an_effect_whose_seal_is_broken_is_held_and_the_others_go(world, c
     ]
     sent = await world.value("SELECT count(*) FROM effects WHERE channel = 'push' AND state = 'accepted'")
     assert sent == len(world.stored("platform")) > 0
+
+    # nobody asks in vain; once its bytes are mended, it goes
+    (own_id,) = await world.column("SELECT own_id FROM effects WHERE state = 'held'")
+    number = await world.value("SELECT c.case_no FROM effects e JOIN cases c ON c.id = e.case_id"
+                               " WHERE own_id = %s", own_id)  # fmt: skip
+    told = await rerun_case(world.services, number)
+    assert told.not_asked == (f"{own_id} 没有再试：再试无用：密封内容打不开",)
+    assert await world.value("SELECT state FROM effects WHERE own_id = %s", own_id) == "held"
+    with pytest.raises(CannotDecide, match="打不开"):
+        await decide(world.services.ledger, own_id, by="王五", note_said="试试")
+    broken_in(cluster, shared_database, "effect_bodies", "body_sealed", f"own_id = '{own_id}'")  # and back
+    told = await rerun_case(world.services, number)
+    assert (told.asked, told.accepted, told.not_asked) == (1, 1, ())
 
 
 async def test_leases_that_came_to_no_call_hold_nobody(world):

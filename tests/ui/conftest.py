@@ -1,4 +1,4 @@
-"""One stack for the whole session, with two pushes refused, a real browser, and a folder for what it saw.
+"""One stack for the whole session, a real browser, and a folder for what it saw.
 
 Tests of the desk's pages use the same two fixtures: ``standing`` (the stack) and ``page`` (a browser
 that is logged in); what they share beyond that is in ``tests/ui/seen.py``.
@@ -24,40 +24,94 @@ from tests.ui.seen import CHROMIUM, FLAGS, PICTURES, elsewhere
 ROOT = Path(__file__).resolve().parents[2]
 # The stack takes on its settings before Prefect is imported: a process of its own.
 OWNER = """
-import asyncio, json, sys
+import asyncio, json, sys, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from rich.console import Console
 from adapters.stack.plan import Plan, Ports
 from adapters.stack.stack import Stack
 from flows.cli_up import _prepare
 folder, project = Path(sys.argv[1]), Path(sys.argv[2])
+
+class Robot(BaseHTTPRequestHandler):
+    def do_POST(self):
+        told = self.rfile.read(int(self.headers["content-length"]))
+        with (folder / "alerts.jsonl").open("ab") as book:
+            book.write(told + b"\\n")
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *said):
+        pass
+
+robot = HTTPServer(("127.0.0.1", 0), Robot)
+threading.Thread(target=robot.serve_forever, daemon=True).start()
 plan = Plan(folder=folder, project=project, ports=Ports.free(), seed=3, cases=15, schedules=False,
-            given={"SHENGUAN_BREAKER_FAILURES": "2"})
-refuse = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "times": 2,
-          "do": {"kind": "status", "status": 422, "code": "rule-broken"}}
+            given={"SHENGUAN_BREAKER_FAILURES": "2",
+                   "SHENGUAN_ALERT_WEBHOOK_URL": f"http://127.0.0.1:{robot.server_port}/robot?key=made-up"})
 with Stack(plan) as stack:
+    roster = stack.simulators.world / "liaisons.json"
+    people = json.loads(roster.read_text(encoding="utf-8"))
+    for number, person in enumerate(people):
+        person["name"] = f"司徒金雀{number:04d}"  # nobody else is called so: it can be looked for
+    roster.write_text(json.dumps(people, ensure_ascii=False), encoding="utf-8")
     look = asyncio.run(_prepare(stack, Console(stderr=True)))
-    stack.simulators.set_faults("platform", [refuse])
     stack.wait_deployed()
     print(json.dumps({"ui": stack.server.ui_url, "login": stack.server.auth,
                       "ledger": stack.settings.database_url.get_secret_value(),
                       "folder": str(folder.resolve()),
                       "prefect": stack.cluster.url("superuser", "prefect"),
-                      "platform": str(stack.simulators.ledger("platform"))}), flush=True)
+                      "roster": str(roster.resolve()),
+                      **{system: str(stack.simulators.ledger(system))
+                         for system in ("platform", "credit", "sms")}}), flush=True)
     for line in sys.stdin:
-        stack.simulators.set_faults("platform", json.loads(line))
+        for system, what, body in json.loads(line):
+            stack.simulators._control(system, what, body)
         print("{}", flush=True)
 """
+REFUSED = {"kind": "status", "status": 422, "code": "rule-broken"}
+
+
+class Standing(SimpleNamespace):
+    """The stack: ``ui``, ``login``, ``ledger`` and ``prefect`` (addresses), ``folder`` (all of it).
+
+    ``platform``, ``credit``, ``sms`` are the simulators' own files; ``roster`` the liaisons'.
+    """
+
+    def fail(self, rules, system="platform") -> None:
+        """A simulator fails by these rules from now on; what is refused case by case stays so."""
+        self.rules[system] = list(rules)
+        self._tell((system, "faults", [*self.refused.values(), *rules] if system == "platform" else rules))
+
+    def refuse(self, case_no) -> None:
+        """Pushes of this case are refused until ``mend``."""
+        match = {"method": "POST", "path_regex": "^/v1/pushes$", "target": case_no}
+        self.refused[case_no] = {"match": match, "do": REFUSED}
+        self.fail(self.rules["platform"])
+
+    def mend(self, case_no) -> None:
+        """The other side has mended its rule."""
+        del self.refused[case_no]
+        self.fail(self.rules["platform"])
+
+    def publish(self, *records) -> None:
+        """The platform has these records of cases now."""
+        self._tell(("platform", "publish", {"feed": "cases", "records": list(records)}))
+
+    def _tell(self, *commands) -> None:
+        self.owner.stdin.write(json.dumps(commands) + "\n")
+        self.owner.stdin.flush()
+        assert self.owner.stdout.readline(), "the stack has ended"
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Who looks whether anybody's data has leaked looks last: then everything has run."""
+    items.sort(key=lambda item: item.path.name == "test_canary.py")
 
 
 @pytest.fixture(scope="session")
 def standing(tmp_path_factory):
-    """The stack: ``ui``, ``login``, ``ledger`` (an address), ``platform`` (its simulator's file).
-
-    ``folder`` is all of it; ``prefect`` the address of Prefect's database.
-
-    ``fail(rules)`` lets the platform fail by these rules from now on.
-    """
+    """A stack for all tests of this folder; each makes the cases it needs."""
     folder = tmp_path_factory.mktemp("standing")
     log = (folder / "owner.log").open("w+")
     with subprocess.Popen(
@@ -73,14 +127,9 @@ def standing(tmp_path_factory):
             owner.wait(30)
             log.seek(0)
             pytest.fail(f"the stack did not start: {log.read()[-2000:]}")
-
-        def fail(rules):
-            owner.stdin.write(json.dumps(rules) + "\n")
-            owner.stdin.flush()
-            assert owner.stdout.readline(), "the stack has ended"
-
         try:
-            yield SimpleNamespace(**json.loads(said), fail=fail)
+            rules = {"platform": [], "credit": [], "sms": []}
+            yield Standing(**json.loads(said), owner=owner, rules=rules, refused={})
         finally:
             owner.stdin.close()  # it ends at the end of its input
             owner.wait(60)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from adapters.prefect_api.client import PrefectApi
+from tests.tasks.records import LABOUR, case
 
 PICTURES = Path(__file__).resolve().parents[2] / "var" / "ui"
 CHROMIUM = shutil.which("chromium")
@@ -31,8 +33,18 @@ BROWSER = [
 ]
 """The marks of a module of such tests."""
 PATIENCE_S = 120
+BUSINESS_NOW = """
+SELECT anchor_business + (clock_timestamp() - anchor_machine) * rate::float8 FROM business_clock
+"""
+REFUSED = """
+SELECT c.case_no, c.id, e.own_id, e.target, m.flow_run_id
+FROM effects e JOIN cases c ON c.id = e.case_id JOIN mirror m ON m.case_id = c.id
+WHERE c.case_no = %s AND e.state = 'refused' AND e.channel = 'push' AND m.shown = '推送被拒'
+AND m.dirty_since IS NULL AND m.told_due IS NULL
+"""
 
 _numbers = itertools.count(1)
+_cases = itertools.count(70_001)
 
 
 def ask(standing, question: str, *values, seconds: float = PATIENCE_S):
@@ -112,3 +124,30 @@ def ended(standing, name: str, **chosen):
         return found[0] if state.get("type") in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
     return wait(f"the end of {name}", look)
+
+
+def new_record(standing, *, item: str = LABOUR, **changes) -> dict:
+    """The record of a case that nobody has seen, accepted at the ledger's business time."""
+    now = rows(standing, BUSINESS_NOW)[0][0]
+    return case(next(_cases), item=item, at=now, **{"accepted_at": now.isoformat()} | changes)
+
+
+def refused_case(standing, **changes) -> dict:
+    """A case whose push was refused, and whose run says so: case_no, id, own_id, target, flow_run_id."""
+    record = new_record(standing, **changes)
+    standing.refuse(record["case_no"])
+    standing.publish(record)
+    return ask(standing, REFUSED, record["case_no"])
+
+
+def pushes_of(standing, own_id: str) -> list[dict]:
+    """What the platform has stored under this id."""
+    lines = Path(standing.platform).read_text(encoding="utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["own_id"] == own_id]
+
+
+def desk_page(standing, key: str) -> str:
+    """What a page of the desk says now; nothing where it is not drawn yet."""
+    body = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}
+    found = over_the_wire(standing, "/artifacts/latest/filter", body)
+    return found[0]["data"] if found else ""

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.ui.seen import BROWSER, ask, picture, search_run
+from tests.ui.seen import BROWSER, ask, new_record, picture, search_run
 
 pytestmark = BROWSER
 
@@ -17,13 +17,12 @@ SELECT c.case_no FROM effects e JOIN cases c ON c.id = e.case_id
 WHERE e.channel = 'push' AND e.state IN ('planned', 'unknown') AND %s IN ('platform', 'platform/' || e.target)
 ORDER BY e.planned_at, e.own_id
 """
-REFUSED = "SELECT 1 FROM effect_attempts WHERE outcome = 'refused'"
 
 
 def test_a_dead_target_is_one_run_and_ends_when_it_heals(standing, page) -> None:
-    ask(standing, REFUSED)  # the session's refused push has been refused
     standing.fail(DEAD)
     try:
+        standing.publish(*(new_record(standing) for _ in range(4)))
         incident = ask(standing, SHOWN)
         ask(standing, WAITS, incident["key"])
         search_run(page, standing, "不可达")

@@ -11,16 +11,21 @@ import psycopg
 
 from adapters.prefect_api.client import PrefectApi
 from models.ledger.queries.mirror import STATE_NAMES
-from tests.ui.seen import BROWSER, PATIENCE_S, ask, picture, search_run
+from tests.ui.seen import (
+    BROWSER,
+    PATIENCE_S,
+    ask,
+    desk_page,
+    elsewhere,
+    picture,
+    pushes_of,
+    refused_case,
+    search_run,
+    wait,
+)
 
 pytestmark = BROWSER
 
-REFUSED = """
-SELECT c.case_no, c.id, e.own_id FROM effects e JOIN cases c ON c.id = e.case_id
-JOIN mirror m ON m.case_id = c.id
-WHERE e.state = 'refused' AND e.channel = 'push' AND m.shown = '推送被拒' AND m.dirty_since IS NULL
-AND m.told_due IS NULL
-"""
 SHOWN = "SELECT shown FROM mirror WHERE case_id = %s AND dirty_since IS NULL AND shown <> '推送被拒'"
 FINE = """
 SELECT c.id, m.flow_run_id FROM cases c JOIN mirror m ON m.case_id = c.id
@@ -39,12 +44,8 @@ def everything_over_there(standing) -> list[dict]:
     return [json.loads(line) for line in Path(standing.platform).read_text(encoding="utf-8").splitlines()]
 
 
-def stored_over_there(standing, own_id: str) -> list[dict]:
-    return [row for row in everything_over_there(standing) if row["own_id"] == own_id]
-
-
 def test_retry_sends_a_refused_push_for_real(standing, page) -> None:
-    refused = ask(standing, REFUSED)
+    refused = refused_case(standing)
     number, own_id = refused["case_no"], refused["own_id"]
 
     found = search_run(page, standing, number)
@@ -70,9 +71,22 @@ def test_retry_sends_a_refused_push_for_real(standing, page) -> None:
     assert "负责：" in words
     picture(page, "what-happened-and-what-to-do")
     page.reload()  # whatever stands open is closed
+    # what a person needs is a click away
+    wait("the desk with it", lambda: number in desk_page(standing, "desk-2-stopped"))
+    page.get_by_text("Logs", exact=True).first.click()
+    link = page.get_by_role("link").filter(has_text="/artifacts/key/desk-2-stopped").first
+    link.evaluate("link => link.removeAttribute('target')")  # not into another tab
+    link.click()
+    page.wait_for_url("**/artifacts/key/desk-2-stopped")
+    page.get_by_text("暂挂与被拒").first.wait_for()
+    picture(page, "where-the-timeline-leads")
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
+    page.get_by_text(number).first.wait_for()
+    page.go_back()
+    page.go_back()
 
-    assert stored_over_there(standing, own_id) == []
-    standing.fail([])  # the other side has mended its rule, whichever test comes first
+    assert pushes_of(standing, own_id) == []
+    standing.mend(number)
     clicked = datetime.now(UTC)
     page.get_by_role("button", name="Retry").click()
     dialog = page.get_by_role("dialog")
@@ -83,7 +97,7 @@ def test_retry_sends_a_refused_push_for_real(standing, page) -> None:
     sent = ask(standing, SENT, own_id)
     assert sent["state"] == "accepted"
     assert sent["answered_at"] > clicked, "the call came after the click"
-    assert len(stored_over_there(standing, own_id)) == 1
+    assert len(pushes_of(standing, own_id)) == 1
     page.reload()
     page.get_by_text(shown).first.wait_for(timeout=60_000)
     picture(page, "retried")
@@ -97,7 +111,7 @@ def test_retry_where_none_is_needed_does_no_harm(standing) -> None:
     fine = ask(standing, FINE)
     before = [row["own_id"] for row in everything_over_there(standing)]
     tried = repeated(standing, fine["id"])
-    asyncio.run(retried_to_its_end(standing, fine["flow_run_id"]))
+    elsewhere(retried_to_its_end(standing, fine["flow_run_id"]))
     after = [row["own_id"] for row in everything_over_there(standing)]
     assert after[: len(before)] == before
     assert len(set(after)) == len(after), "nothing is there twice"

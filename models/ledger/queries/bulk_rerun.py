@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from models.ledger.bulk import Conn
-from models.ledger.queries.effects import MAY_BE_ASKED
+from models.ledger.queries.asking import MAY_BE_ASKED, NOT_TO_ASK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Place:
 
 _AT = "COALESCE(e.answered_at, e.planned_at)"
 # What is stopped anew while the filter is worked through has a later moment, and is not met again.
-_CHOSEN = f"""{MAY_BE_ASKED} AND {_AT} < %(begun)s
+_FILTER = f"""{_AT} < %(begun)s
     AND (%(channel)s::text IS NULL OR e.channel = %(channel)s)
     AND (%(department)s::text IS NULL OR e.target IN
          (SELECT d.code FROM departments d WHERE %(department)s IN (d.code, d.name)))
@@ -39,6 +39,7 @@ _CHOSEN = f"""{MAY_BE_ASKED} AND {_AT} < %(begun)s
     AND (%(reason)s::text IS NULL OR e.reason = %(reason)s)
     AND (%(since)s::timestamptz IS NULL OR COALESCE(e.answered_business, e.send_after) >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR COALESCE(e.answered_business, e.send_after) < %(until)s)"""
+_CHOSEN = f"{MAY_BE_ASKED} AND {_FILTER}"
 _SHOWN = f"""e.own_id, e.channel, e.stage, e.target, d.name AS department, e.state, e.reason, c.case_no,
     {_AT} AS at, (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id
                   ORDER BY a.attempt DESC LIMIT 1) AS answer"""
@@ -54,6 +55,16 @@ async def count(conn: Conn, chosen: Filter, *, begun: datetime) -> list[dict[str
         _values(chosen, begun),
     )
     return await cursor.fetchall()
+
+
+async def count_left(conn: Conn, chosen: Filter, *, begun: datetime) -> dict[str, int]:
+    """How many the filter names that are not to be asked again, by reason."""
+    cursor = await conn.execute(
+        f"SELECT e.reason, count(*) AS n FROM effects e WHERE {NOT_TO_ASK} AND {_FILTER}"
+        " GROUP BY e.reason ORDER BY e.reason".encode(),
+        _values(chosen, begun),
+    )
+    return {row["reason"]: int(row["n"]) for row in await cursor.fetchall()}
 
 
 async def page(

@@ -140,6 +140,13 @@ async def find(conn: Conn, numbers: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {row["case_no"]: row for row in await cursor.fetchall()}
 
 
+async def number_of(conn: Conn, case_id: UUID) -> str | None:
+    """The case's number; None where there is no such case."""
+    cursor = await conn.execute("SELECT case_no FROM cases WHERE id = %s", (case_id,))
+    row = await cursor.fetchone()
+    return None if row is None else row["case_no"]
+
+
 async def by_licence_number(conn: Conn, numbers: Sequence[str]) -> list[dict[str, Any]]:
     """Licences of these numbers with the cases that stand behind them, the newest first."""
     cursor = await conn.execute(

@@ -68,18 +68,6 @@ OVERTAKEN = """(
 was planned meanwhile, or its case was withdrawn, or the result it tells."""
 
 
-MAY_BE_ASKED = (
-    "e.channel <> 'sms' AND e.state IN ('refused', 'held') AND e.decided_at IS NULL AND NOT " + OVERTAKEN
-)
-"""Of ``effects e``: what somebody may ask for once more under the same id. Never a held text."""
-_ASK_AGAIN = (
-    "UPDATE effects e SET state = CASE WHEN doubtful THEN 'unknown' ELSE 'planned' END,"
-    " reason = 'asked_again', owner = NULL, due_at = NULL, deaths = 0, not_before = clock_timestamp()"
-    f" WHERE {MAY_BE_ASKED}"
-)
-_ASKED = "RETURNING own_id, case_id, state"
-
-
 def _from(*events: EffectEvent) -> list[str]:
     return sorted({state.value for state, event in TRANSITIONS if event in events})
 
@@ -309,23 +297,6 @@ async def withdraw_planned(
         " AND channel = ANY(%s) AND (%s::text[] IS NULL OR stage = ANY(%s)) AND state = 'planned'",
         (reason, list(case_ids), list(channels), stages, stages),
     )
-
-
-async def ask_again(conn: Conn, case_ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Plan what was refused of these cases once more, and what was held where the receiver knows our ids.
-
-    They stored nothing under these ids, or will know them again, so the same id goes. Never a held text.
-    """
-    cursor = await conn.execute(f"{_ASK_AGAIN} AND case_id = ANY(%s) {_ASKED}".encode(), (list(case_ids),))
-    await ring(conn)
-    return await cursor.fetchall()
-
-
-async def ask_these_again(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """As ``ask_again``, for these effects only."""
-    cursor = await conn.execute(f"{_ASK_AGAIN} AND own_id = ANY(%s) {_ASKED}".encode(), (list(own_ids),))
-    await ring(conn)
-    return await cursor.fetchall()
 
 
 async def ask_release(conn: Conn, own_id: str, by: str) -> None:

@@ -65,13 +65,15 @@ async def differences(ledger, prefect, case_ids) -> list[str]:
             found.append(f"{one.case_no}: no run")
         elif run.state != one.wanted:
             found.append(f"{one.case_no}: {run.state} for {one.wanted}")
-        elif run.name != one.name or not set(one.tags) <= run.tags:
-            found.append(f"{one.case_no}: {run.name} {run.tags}")
+        elif not run.is_labelled(one.name, one.tags, {"case_no": one.case_no}):
+            found.append(f"{one.case_no}: {run.name} {run.tags} {run.parameters}")
     return found
 
 
 def services_over(ledger, server, worker="here:1"):
     """What the mirror takes of a process's services."""
-    settings = SimpleNamespace(prefect_api_url=server.api_url, prefect_api_auth=SecretStr(server.auth))
+    settings = SimpleNamespace(
+        prefect_api_url=server.api_url, prefect_api_auth=SecretStr(server.auth), ui_url=server.ui_url
+    )
     city = SimpleNamespace(regions={code: SimpleNamespace(name=name) for code, name in REGIONS.items()})
     return SimpleNamespace(settings=settings, ledger=ledger, worker=worker, city=city)

@@ -120,8 +120,21 @@ async def test_what_hangs_is_found_and_closed_and_pictures_are_left_alone(
     for run in (zombie, picture, died):
         aged(rows, run, 1)
     rows("UPDATE flow_run SET start_time = now() WHERE id = %s", fresh)
+    # hours old, and still writing a line for each batch: it is no zombie; nor is one that began a task
+    writes, tasks = [await made(prefect, "rerun-failed", State("RUNNING", "Running")) for _ in range(2)]
+    for run in (writes, tasks, zombie):
+        aged(rows, run, 1)
+        long_ago = datetime.now(UTC) - timedelta(hours=20)
+        await prefect.write_logs([LogLine(run, long_ago, "已请求 200/9000")])
+    await prefect.write_logs([LogLine(writes, datetime.now(UTC), f"已请求 {n}/9000") for n in range(250)])
+    await prefect.write_logs([LogLine(died, datetime.now(UTC), "时间线", logger="shenguan.history.1")])
+    begun = {"flow_run_id": str(tasks), "task_key": "x", "dynamic_key": "0", "state": {"type": "RUNNING"}}
+    await wire.post("/task_runs/", begun)
     found = await hanging(wire, before=datetime.now(UTC) - timedelta(hours=1), drawn=DRAWN)
     ids = {each.flow_run_id for each in found}
+    assert not {writes, tasks} & ids
+    for run in (writes, tasks):
+        await end(wire, [run], kind="COMPLETED", name="Completed", message="")
     assert {zombie, died} <= ids
     assert not {fresh, picture} & ids
     assert await end(wire, [zombie, died], kind="CRASHED", name="Crashed", message="已不在") == 2

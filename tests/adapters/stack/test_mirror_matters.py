@@ -57,6 +57,13 @@ async def tables(prefect: PrefectApi, run: str) -> list[dict]:
     return await prefect._wire.post("/artifacts/filter", {"artifacts": chosen, "sort": "CREATED_DESC"})
 
 
+async def key_of(ledger) -> str:
+    """The key of the newest matter."""
+    async with ledger.reading() as conn:
+        cursor = await conn.execute("SELECT key FROM mirror_incidents ORDER BY opened_at DESC LIMIT 1")
+        return (await cursor.fetchone())["key"]
+
+
 async def test_a_dead_target_is_one_run_with_what_waits_and_ends_when_it_heals(
     ledger, prefect, deployment
 ) -> None:
@@ -114,6 +121,21 @@ async def test_whatever_is_done_to_its_run_it_is_shown_again(ledger, prefect, de
     await prefect.move_runs([run], State("CANCELLED", "Cancelled"), sparing=())
     await show_matters(ledger, prefect, deployment_id=deployment)
     assert (await prefect.run_states([run]))[run].state.name == "待处理"
+    chosen = {"name": "另起的名字", "tags": [], "parameters": {"matter": "别的"}}
+    await prefect._wire.patch(f"/flow_runs/{run}", chosen)
+    await show_matters(ledger, prefect, deployment_id=deployment)
+    named = (await prefect.run_states([run]))[run]
+    assert named.is_labelled(name, ["事件", "事项编码不在清单内", "镜像"], {"matter": await key_of(ledger)})
+    (table,) = await tables(prefect, str(run))
+    await prefect._wire.delete(f"/artifacts/{table['id']}")
+    assert await tables(prefect, str(run)) == []
+    await show_matters(ledger, prefect, deployment_id=deployment, tables=False)
+    await show_matters(ledger, prefect, deployment_id=deployment)
+    (redrawn,) = await tables(prefect, str(run))
+    assert (redrawn["data"], redrawn["description"]) == (table["data"], table["description"])
+    await prefect._wire.patch(f"/artifacts/{redrawn['id']}", {"data": "[]"})
+    await show_matters(ledger, prefect, deployment_id=deployment)
+    assert (await tables(prefect, str(run)))[0]["data"] == table["data"]
     await prefect._wire.post("/flow_runs/bulk_delete", {"flow_runs": {"id": {"any_": [str(run)]}}})
     await show_matters(ledger, prefect, deployment_id=deployment)
     (again,) = [run["id"] for run in await runs(prefect, deployment) if run["name"] == name]

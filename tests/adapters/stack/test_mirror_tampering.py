@@ -1,4 +1,7 @@
-"""Whatever is done to the runs, by button or by API: after a while each says what the ledger says."""
+"""Whatever is done to the runs by the API: after a while each says what the ledger says.
+
+Retry, with the product's own flow and worker behind it, and the UI's buttons: ``tests/ui/test_tampering.py``.
+"""
 
 import asyncio
 import random
@@ -10,7 +13,6 @@ import pytest
 
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import PrefectSaidNo, State
-from adapters.stack.worker import worker_program
 from tasks.mirror_audit import Auditor
 from tasks.showing import Mirroring, Rhythm
 from tests.adapters.stack.mirrored import REGIONS, become, differences, new_case, services_over
@@ -50,16 +52,12 @@ class Vandal:
     def __init__(self, ledger, prefect: PrefectApi, cases: list[UUID]) -> None:
         self.ledger, self.prefect, self.cases = ledger, prefect, cases
         self.dice = random.Random(SEED)
-        self.retries = 3
 
     async def act(self) -> str:
         """One deed; what it was."""
         deed = self.dice.choice([self.cancel, self.delete, self.delete_many, self.by_hand, self.rename])
         if self.dice.random() < 0.3:
             deed = self.move_on
-        elif self.retries and self.dice.random() < 0.15:
-            self.retries -= 1
-            deed = self.retry
         case_id = self.dice.choice(self.cases)
         run = await run_of(self.ledger, case_id)
         if run is not None:
@@ -87,29 +85,28 @@ class Vandal:
         await self.prefect.move_runs([run], self.dice.choice(BY_HAND), sparing=())
 
     async def rename(self, _case_id, run) -> None:
-        await self.prefect.rename_run(run, name=f"乱起的名字 {self.dice.random()}", tags=["乱"])
-
-    async def retry(self, _case_id, run) -> None:
-        await self.prefect.retry_run(run)
+        other = {"case_no": self.dice.choice(["JX000001", "别的办件"])}
+        await self.prefect.relabel_run(
+            run, name=f"乱起的名字 {self.dice.random()}", tags=["乱"], parameters=other
+        )
 
     async def move_on(self, case_id, _run) -> None:
         await become(self.ledger, case_id, self.dice.choice(["accepted", "completed", "settled", "voided"]))
 
 
 async def test_after_random_deeds_every_run_is_what_the_ledger_says(
-    ledger, deployed, prefect: PrefectApi, supervisor, stand_in_project
+    ledger, deployed, prefect: PrefectApi
 ) -> None:
     made = [await new_case(ledger) for _ in range(CASES)]
     cases = [case_id for case_id, _ in made]
     mirroring = Mirroring(services_over(ledger, deployed))
     stop = asyncio.Event()
     showing = asyncio.create_task(mirroring.keep_showing(stop, rhythm=Rhythm(rest_s=0.1, look_s=0.5)))
-    supervisor.start(worker_program(deployed, {"PYTHONPATH": str(stand_in_project)}))
     try:
         await _until_in_step(ledger, prefect, cases)
         vandal = Vandal(ledger, prefect, cases)
         done = [await vandal.act() for _ in range(DEEDS)]
-        assert {"cancel", "delete", "delete_many", "by_hand", "rename", "retry", "move_on"} == set(done)
+        assert {"cancel", "delete", "delete_many", "by_hand", "rename", "move_on"} == set(done)
         await _until_in_step(ledger, prefect, cases)
         # and it stays so, at rest: nothing is moved to and fro
         shown = await mirroring.show()
@@ -118,7 +115,6 @@ async def test_after_random_deeds_every_run_is_what_the_ledger_says(
     finally:
         stop.set()
         await showing
-        await asyncio.to_thread(supervisor.stop, "worker")
     deployment = await prefect.deployment_id("case-lifecycle")
     names = await prefect._wire.post(
         "/flow_runs/filter", {"flow_runs": {"name": {"like_": "JX"}}, "limit": 200}

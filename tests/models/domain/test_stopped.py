@@ -1,5 +1,7 @@
 """What is said of a stopped effect agrees with what may be done to it."""
 
+from pathlib import Path
+
 import pytest
 
 from models.domain.lifecycles.effect import Channel
@@ -18,6 +20,15 @@ def test_a_text_is_never_asked_for_again(state, reason) -> None:
     assert may_repeat(Channel.SMS, state, reason).startswith("不可重发")
     assert "rerun" not in said(Channel.SMS, state, reason)
     assert "shenguan decide own-1" in said(Channel.SMS, state, reason)
+
+
+def test_a_held_text_names_the_form_in_which_two_people_release_it() -> None:
+    told = said(Channel.SMS, "held", "no_receipt")
+    assert "由两人先后运行部署 release-held（动作编号 own-1" in told
+    deployments = (Path(__file__).parents[3] / "prefect.yaml").read_text(encoding="utf-8")
+    assert "- name: release-held\n" in deployments
+    for state, reason in (("refused", "rule"), ("held", "restored")):  # these are not to be released
+        assert "release" not in said(Channel.SMS, state, reason)
 
 
 @pytest.mark.parametrize("channel", OTHERS)
