@@ -15,6 +15,7 @@ from models.domain.record import CaseRecord
 from models.domain.workdays import Calendar
 from models.ledger.bulk import Conn
 from models.ledger.queries import cases, credit, effects, handovers
+from models.ledger.queries.bell import CHECK, ring
 from models.ledger.sealing import Sealing
 from models.ledger.writer import CASE, Move, begin, move
 from tasks.advice import platform_check
@@ -106,13 +107,10 @@ async def write_changes(
     columns = {change.id: _columns(change, sealing) for change in changes}
     # In one order, so that two that begin the same cases wait for each other and do not lock each other.
     new = sorted((change for change in changes if change.before is None), key=lambda one: one.id)
-    begun = await begin(
-        conn,
-        CASE,
-        [_new_case(change, columns[change.id]) for change in new],
-        actor=ACTOR,
-        business_now=business_now,
-    )
+    rows = [_new_case(change, columns[change.id]) for change in new]
+    begun = await begin(conn, CASE, rows, actor=ACTOR, business_now=business_now)
+    if any(row.needs_credit_check for row in rows):
+        ring(conn, [CHECK])
     overtaken = {change.id for change in new} - begun
     changes = [change for change in changes if change.id not in overtaken]
     await _move_known(

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Collection
 
 from models.domain.lifecycles.effect import Channel
-from models.ledger.queries.bell import ANYTHING, NEWS
+from models.ledger.queries.bell import ANYTHING, CHECK, NEWS
 from tasks import steps
 from tasks.batch_runs import BatchRuns
 from tasks.composition import Services, open_services
@@ -41,6 +41,7 @@ ALONE = frozenset(
 """What one process at a time does: two would ask the same or walk the same."""
 
 FOLLOWERS = {
+    "take_in_cases": ("admit_cases",),
     "admit_cases": ("send_pushes", "check_parties"),
     "send_pushes": ("tell_liaisons", "claim"),
     "tell_liaisons": ("match_receipts",),
@@ -50,10 +51,11 @@ FOLLOWERS = {
 
 
 HEARS = {
-    "cases": {"case"},
+    "cases": set(),
+    "admission": {"case"},
     "pushes": {Channel.PUSH.value},
     "texts": {NEWS, Channel.SMS.value},
-    "credit": {"credit_record", Channel.CREDIT_REPORT.value},
+    "credit": {CHECK, "credit_record", Channel.CREDIT_REPORT.value},
     "rest": {"feedback", "sms_receipt", Channel.RECALL.value, Channel.RETURN.value},
 }
 """What wakes each lane when another process rings: where many work, few of them need to look."""
@@ -108,13 +110,9 @@ async def dispatch(
 def _lanes(rest_s: float) -> list[tuple[str, list[Turn]]]:
     """The first moment's lanes, one for the credit system, and one for all that is left."""
     first = [
-        (
-            "cases",
-            [
-                Turn(steps.take_in_cases, every_s=rest_s, again_s=min(rest_s, _AFTER_NEWS_S)),
-                Turn(steps.admit_cases, follows="take_in_cases"),
-            ],
-        ),
+        # A page is admitted while the next one is asked for.
+        ("cases", [Turn(steps.take_in_cases, every_s=rest_s, again_s=min(rest_s, _AFTER_NEWS_S))]),
+        ("admission", [Turn(steps.admit_cases)]),
         ("pushes", [Turn(steps.send_pushes)]),
         ("texts", [Turn(steps.tell_liaisons)]),
         (

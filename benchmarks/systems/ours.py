@@ -104,7 +104,7 @@ async def _set(services: Services, clock: Clock, now: datetime) -> None:
     await asyncio.to_thread(clock.set, now)
     async with services.ledger.writing() as conn:
         await ledger_clock.set_clock(conn, business=now, rate=Decimal(0))
-        await ring(conn)
+        ring(conn)
 
 
 async def _until_done(services: Services, job: Job, stage: int) -> None:

@@ -38,7 +38,7 @@ async def ask_again(
     opens = f"{_STOPPED} AND e.reason = 'seal_broken' AND own_id = ANY(%s)"
     sql = f"{_ASK_AGAIN} (({MAY_BE_ASKED}) OR ({opens})) AND case_id = ANY(%s) {_ASKED}"
     cursor = await conn.execute(sql.encode(), (list(opened), list(case_ids)))
-    await ring(conn)
+    ring(conn)
     return await cursor.fetchall()
 
 
@@ -67,5 +67,5 @@ async def ask_these_again(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, 
     """As ``ask_again``, for these effects only."""
     sql = f"{_ASK_AGAIN} {MAY_BE_ASKED} AND own_id = ANY(%s) {_ASKED}"
     cursor = await conn.execute(sql.encode(), (list(own_ids),))
-    await ring(conn)
+    ring(conn)
     return await cursor.fetchall()

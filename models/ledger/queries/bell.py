@@ -8,17 +8,27 @@ listened is found by the sweep that follows every beginning to listen, and by ev
 from collections.abc import Iterable
 
 from models.ledger.bulk import Conn
+from models.ledger.literals import literal
 
 CHANNEL = "shenguan_due"
 
 
 ANYTHING = ""
 NEWS = "news"
+CHECK = "check"
 
 
-async def ring(conn: Conn, what: Iterable[str] = (ANYTHING,)) -> None:
-    """Something is due when this transaction commits. Once a batch: a notice is a lock at COMMIT.
+def ring(conn: Conn, what: Iterable[str] = (ANYTHING,)) -> None:
+    """Something is due when this transaction commits.
 
-    ``what`` are kinds of inbox records, channels of effects, or ``NEWS`` for a liaison.
+    ``what`` are kinds of inbox records, channels of effects, ``NEWS`` for a liaison, ``CHECK`` for a party
+    to look up. A notice is a lock at COMMIT: all of a transaction leave in one statement at its end.
     """
-    await conn.execute("SELECT pg_notify(%s, w) FROM unnest(%s::text[]) w", (CHANNEL, sorted(what)))
+    conn.at_the_end(_ring, what)
+
+
+async def _ring(conn: Conn, what: list[str]) -> None:
+    if not what:
+        return
+    sql = "SELECT pg_notify(%s, w) FROM unnest(%s::text[]) w"
+    await conn.execute(sql, (CHANNEL, literal(sorted(set(what)))))

@@ -106,7 +106,7 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
     new = {row["own_id"] for row in written}
     await insert(conn, EffectBody, [row for row in rows if row.own_id in new], only=_BODY)
     if new:
-        await ring(conn, {row.channel for row in rows if row.own_id in new})
+        ring(conn, {row.channel for row in rows if row.own_id in new})
     return new
 
 
@@ -317,7 +317,7 @@ async def release_held(conn: Conn, own_id: str, *, confirmed_by: str, send_after
         " AND decided_at IS NULL AND asked_by <> %(by)s",
         {"by": confirmed_by, "after": send_after, "id": own_id, "states": _from(EffectEvent.RELEASED)},
     )
-    await ring(conn)
+    ring(conn)
     return cursor.rowcount == 1
 
 

@@ -61,7 +61,7 @@ async def add(conn: Conn, rows: Sequence[NewInbox]) -> set[UUID]:
         ],
     )
     if new:
-        await ring(conn, {row.kind for row in rows if row.id in new})
+        ring(conn, {row.kind for row in rows if row.id in new})
     return new
 
 
@@ -144,7 +144,7 @@ async def reopen_parked(conn: Conn, reasons: Sequence[str]) -> int:
         " WHERE outcome = 'parked' AND reason = ANY(%s)",
         (list(reasons),),
     )
-    await ring(conn)
+    ring(conn)
     return cursor.rowcount
 
 

@@ -125,5 +125,5 @@ async def release(conn: Conn, ids: Sequence[UUID], released_by: str) -> list[UUI
         " WHERE i.id = r.inbox_id RETURNING i.id",
         (released_by, list(ids)),
     )
-    await ring(conn)
+    ring(conn)
     return [row["id"] for row in await cursor.fetchall()]

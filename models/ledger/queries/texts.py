@@ -42,7 +42,7 @@ async def add_news(conn: Conn, rows: Sequence[NewNews]) -> None:
     """Remember the news; the same push is news once."""
     await insert(conn, SmsNews, rows, conflict="(push_own_id) DO NOTHING")
     if rows:
-        await ring(conn, [NEWS])
+        ring(conn, [NEWS])
 
 
 async def waiting_sections(conn: Conn) -> dict[str, bool]:
