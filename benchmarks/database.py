@@ -92,10 +92,11 @@ class Databases:
         """Bytes of each table (rows, with what is stored aside) and of its indexes, the largest first."""
         with psycopg.connect(self._cluster.url("superuser", name)) as conn:
             rows = conn.execute(
-                "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class"
-                " WHERE relkind IN ('r', 'p') AND relnamespace NOT IN"
+                "SELECT w.relname, sum(pg_table_size(t.oid)), sum(pg_indexes_size(t.oid)) FROM pg_class t"
+                " JOIN pg_class w ON w.oid = coalesce(pg_partition_root(t.oid), t.oid)"
+                " WHERE t.relkind = 'r' AND t.relnamespace NOT IN"
                 " ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
-                " ORDER BY pg_total_relation_size(oid) DESC"
+                " GROUP BY w.relname ORDER BY sum(pg_total_relation_size(t.oid)) DESC"
             ).fetchall()
         return {table: {"rows": int(heap), "indexes": int(indexes)} for table, heap, indexes in rows}
 

@@ -56,6 +56,9 @@ def verify(
     pack: PackFile = None,
     key: PublicKey = None,
     head: Kept = None,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="归档文件所在的文件夹：一并核对已移出台账的月份")
+    ] = None,
     json_out: Json = False,
 ) -> None:
     """See _VERIFY."""
@@ -68,7 +71,7 @@ def verify(
         told = verify_pack(pack, verifier, kept=kept)
         say(told, _pack_lines(told), json_out=json_out)
         raise typer.Exit(FINDINGS if told.findings else FINE)
-    whole = _verify_log(verifier, kept)
+    whole = _verify_log(verifier, kept, archive)
     say(whole, _log_lines(whole), json_out=json_out)
     raise typer.Exit(FINDINGS if whole.findings else FINE)
 
@@ -213,7 +216,7 @@ def _kept(head: Path | None) -> "Head | None":
     return read_head(lines[-1])
 
 
-def _verify_log(verifier: "Verifier | None", kept: "Head | None") -> "LogVerified":
+def _verify_log(verifier: "Verifier | None", kept: "Head | None", archive: Path | None) -> "LogVerified":
     from models.evidence.folder import EvidenceFolder
     from models.evidence.signing import SigningKeyBroken, public_file
     from models.ledger.connection import Ledger
@@ -229,7 +232,8 @@ def _verify_log(verifier: "Verifier | None", kept: "Head | None") -> "LogVerifie
     async def run() -> LogVerified:
         url = settings.database_url.get_secret_value()
         async with Ledger.open(url, max_size=1, statement_timeout_s=3600) as ledger:
-            return await verify_log(ledger, EvidenceFolder(settings.evidence_folder), key, kept=kept)
+            folder = EvidenceFolder(settings.evidence_folder)
+            return await verify_log(ledger, folder, key, kept=kept, archive=archive)
 
     with busy("核验留痕日志"):
         return asyncio.run(run())
@@ -245,6 +249,10 @@ def _log_lines(told: "LogVerified") -> Iterator[str]:
             f"留痕日志完整：{told.proven} 条，{told.heads} 个签名头，最后 {told.head_at or '—'}{waits}；"
             f"公钥 {told.key}"
         )
+    if told.archived_read:
+        yield f"其中 {told.archived_read} 条在归档文件中，已一并核对"
+    if told.archived:
+        yield f"另有 {told.archived} 条已归档，没有核对其内容：请加 --archive 文件夹"
 
 
 def _pack_lines(told: "PackVerified") -> Iterator[str]:

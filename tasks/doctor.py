@@ -21,6 +21,7 @@ from tasks.doctor_evidence import look_at_evidence
 from tasks.doctor_journal import look_at_journal
 from tasks.doctor_operators import look_at_operators
 from tasks.doctor_outside import look_outside
+from tasks.months_watch import look_at_months
 
 PREFECT = "3.8.8"
 _GIB = 1024**3
@@ -109,6 +110,8 @@ async def _database(settings: Settings, city: City | None) -> list[Finding]:
         found += await _loaded(url, city)
         found += await look_at_evidence(settings)
         found += await look_at_journal(settings)
+        async with Ledger.open(url, max_size=1) as ledger:
+            found += await look_at_months(ledger)
     return found
 
 

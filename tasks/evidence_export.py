@@ -16,6 +16,7 @@ from models.evidence.heads import Head
 from models.evidence.pack import Item, write_pack
 from models.evidence.signing import Verifier
 from models.ledger.connection import Ledger
+from models.ledger.months import named
 from models.ledger.queries import cases, data_keys, evidence_log
 from models.ledger.sealing import SealBroken, Sealing
 from tasks.planning import BODY_FIELD
@@ -81,6 +82,8 @@ async def export_case(
         case = (await cases.find(conn, [case_no])).get(case_no)
         if case is None:
             raise CannotExport(case_no, "台账中没有这个办件")
+        if months := await evidence_log.archived_since(conn, case["first_seen_at"]):
+            raise CannotExport(case_no, f"{'、'.join(map(named, months))} 的留痕已归档，不在台账中")
         rows = await evidence_log.of_case(conn, case["id"], case_no)
         if opens is not None:
             await data_keys.load(conn, opens, [row["sealed"] for row in rows if row["sealed"] is not None])

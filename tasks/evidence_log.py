@@ -1,6 +1,9 @@
 """The whole log verified against the heads outside the database, without trust in the ledger."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from models.evidence.audit import Finding, LogCheck, look_at_heads, look_at_seals, own_id_in
 from models.evidence.folder import EvidenceFolder
@@ -9,6 +12,7 @@ from models.evidence.signing import Verifier
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import evidence_log
+from tasks.archived_log import archived_files
 
 UNSEALED_AFTER_S = 120.0
 """A leaf that is older and has no position was passed over, or nobody seals."""
@@ -29,6 +33,10 @@ class LogVerified:
     key: str
     head_at: str | None
     bad: int
+    archived: int
+    """How many leaves lie in files that were not looked at."""
+    archived_read: int
+    """How many lie in files that were."""
     findings: tuple[Finding, ...]
 
     @property
@@ -38,25 +46,34 @@ class LogVerified:
 
 
 async def verify_log(
-    ledger: Ledger, folder: EvidenceFolder, verifier: Verifier, *, kept: Head | None = None
+    ledger: Ledger,
+    folder: EvidenceFolder,
+    verifier: Verifier,
+    *,
+    kept: Head | None = None,
+    archive: Path | None = None,
 ) -> LogVerified:
     """Compare every leaf in the ledger with what was sealed; ``kept`` is a head put by elsewhere.
 
-    Works with the audit role. The heads are read first: the ledger is never behind them.
+    ``archive`` is the folder of months that lie in files: their leaves are compared as well. Works with the
+    audit role. The heads are read first: the ledger is never behind them.
 
     Raises:
         LedgerUnavailable: nothing is said.
     """
     trusted = look_at_heads(folder, verifier, kept)
-    check = LogCheck(folder, trusted)
     async with ledger.reading(snapshot=True) as conn:
-        after = -1
-        while rows := await evidence_log.placed(conn, after, _ROWS):
+        files = archived_files(await evidence_log.archived(conn), archive)
+        check = LogCheck(folder, trusted, files.elsewhere)
+        async for rows in files.merged(_placed(conn)):
             odd = [row["number"] for row in rows if row["leaf"] is None or own_id_in(row["leaf"]) is None]
             check.take(rows, await evidence_log.whose(conn, odd) if odd else {})
-            after = rows[-1]["position"]
         check.end()
-        more = [*look_at_seals(await evidence_log.seals(conn), trusted), *await _beside(conn)]
+        more = [
+            *files.findings,
+            *look_at_seals(await evidence_log.seals(conn), trusted),
+            *await _beside(conn),
+        ]
     leaves = [*check.findings]
     leaves.sort(key=lambda each: -1 if each.position is None else each.position)
     found = (*leaves, *trusted.findings, *more)
@@ -67,8 +84,17 @@ async def verify_log(
         key=verifier.key_id,
         head_at=trusted.head.at if trusted.head else None,
         bad=check.bad,
+        archived=check.elsewhere,
+        archived_read=files.read,
         findings=found,
     )
+
+
+async def _placed(conn: Conn) -> AsyncIterator[list[dict[str, Any]]]:
+    after = -1
+    while rows := await evidence_log.placed(conn, after, _ROWS):
+        yield rows
+        after = rows[-1]["position"]
 
 
 async def _beside(conn: Conn) -> list[Finding]:

@@ -101,15 +101,19 @@ class Sealer:
         return self._signer.verifier if self._signer else None
 
     async def seal(self, *, now: bool = False) -> Sealed:
-        """Seal what is new; ``now`` does not wait until the time has come.
+        """Seal what is new, and let the month begin; ``now`` does not wait until the time has come.
 
         Raises:
             EvidenceBroken, SealingStopped: told as an incident before it is raised.
             LedgerUnavailable: nothing was sealed, or the next round writes the head.
         """
-        if self._signer is None or (time.monotonic() < self._next and not now):
+        if time.monotonic() < self._next and not now:
             return Sealed()
         self._next = time.monotonic() + self._every_s
+        async with self._ledger.writing() as conn:
+            await evidence.begin_month(conn)
+        if self._signer is None:
+            return Sealed()
         try:
             with self._folder.alone() as alone:
                 done = await self._round(self._signer) if alone else Sealed()

@@ -74,6 +74,7 @@ REASONS: Mapping[str, str] = {
     "credit_to_correct": "已报信用的决定被撤回或更正，须人工更正信用信息",
     "unknown_item": "事项编码不在清单内",
     "evidence_stopped": "留痕无法封存",
+    "months_missing": "以后各月的分区没有预建",
     "evidence_broken": "留痕日志与签名头不符",
     "not_applicable": "列入不适用审管联动的事项",
     "secret": "涉密或工作秘密，不予接收",

@@ -15,7 +15,18 @@ from models.evidence.heads import NO_HEAD, Head, HeadUnreadable
 from models.evidence.signing import Verifier
 
 Kind = Literal[
-    "heads", "hashes", "changed", "hash", "missing", "moved", "cut", "unsealed", "bytes", "seals", "kept"
+    "heads",
+    "hashes",
+    "changed",
+    "hash",
+    "missing",
+    "moved",
+    "cut",
+    "unsealed",
+    "bytes",
+    "seals",
+    "kept",
+    "archive",
 ]
 HEAD_WITHIN_S = 120.0
 """A round whose head is not written after this was cut off, or its head was taken away."""
@@ -115,16 +126,24 @@ def _against_kept(
 
 
 class LogCheck:
-    """Takes the ledger's positions in order and says which are not what was sealed."""
+    """Takes the ledger's positions in order and says which are not what was sealed.
 
-    def __init__(self, folder: EvidenceFolder, trusted: Trusted) -> None:
+    ``elsewhere`` are positions (from, up to but without) that lie in files which are not looked at.
+    """
+
+    def __init__(
+        self, folder: EvidenceFolder, trusted: Trusted, elsewhere: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self._folder = folder
         self._trusted = trusted
+        self._elsewhere = sorted(elsewhere)
         self._expected = 0
         self._block, self._block_of = b"", -1
         self.findings: list[Finding] = []
         self.bad = 0
         self.rows = 0
+        self.elsewhere = 0
+        """How many positions were passed over because they lie in such files."""
 
     def take(self, rows: Sequence[Mapping[str, Any]], whose: Mapping[int, str]) -> None:
         """Rows of position, number, leaf_hash, leaf; ``whose`` has own ids by leaf number for the gone."""
@@ -138,15 +157,29 @@ class LogCheck:
 
     def end(self) -> None:
         """There are no more rows."""
-        if self._expected < self._trusted.size:
-            count = self._trusted.size - self._expected
-            self.bad += count
-            said = f"第 {self._expected} 位起缺 {count} 条，签名头证明有过：尾部被截去"
-            self.findings.append(Finding("cut", said, self._expected))
+        for begin, end in self._gone(self._expected, self._trusted.size):
+            self.bad += end - begin
+            said = f"第 {begin} 位起缺 {end - begin} 条，签名头证明有过：尾部被截去"
+            self.findings.append(Finding("cut", said, begin))
 
     def _gap(self, begin: int, end: int) -> None:
-        self.bad += end - begin
-        self._note(Finding("missing", f"第 {begin} 至 {end - 1} 位没有封存位置：被删除", begin))
+        for first, after in self._gone(begin, end):
+            self.bad += after - first
+            self._note(Finding("missing", f"第 {first} 至 {after - 1} 位没有封存位置：被删除", first))
+
+    def _gone(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """What of these positions is not in a file either."""
+        for first, after in self._elsewhere:
+            if first >= end or begin >= end:
+                break
+            if after <= begin:
+                continue
+            if first > begin:
+                yield begin, first
+            self.elsewhere += min(after, end) - max(first, begin)
+            begin = after
+        if begin < end:
+            yield begin, end
 
     def _one(self, row: Mapping[str, Any], sealed: bytes | None, whose: Mapping[int, str]) -> None:
         position, stored = row["position"], bytes(row["leaf_hash"])

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from models.domain.errors import ShenguanError
+from models.ledger.months import make_ahead
 from models.ledger.provision import ROLE_NAMES
 
 # Two programs that start at once migrate one after the other.
@@ -32,7 +33,7 @@ class RoleMissing(ShenguanError):  # noqa: N818 - named as the finding it is
 def upgrade(owner_url: str) -> str:
     """The revision the database has afterwards: the newest; nothing happens when it is there.
 
-    All of it is one transaction.
+    The months ahead are made, too. All of it is one transaction.
 
     Args:
         owner_url: a libpq URL, as the role that owns the tables.
@@ -47,6 +48,7 @@ def upgrade(owner_url: str) -> str:
         _assert_roles(conn)
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
+        make_ahead(conn.connection.driver_connection)  # type: ignore[arg-type]
         revision = MigrationContext.configure(conn).get_current_revision()
     return revision or ""
 

@@ -130,8 +130,10 @@ def _empty(url):
     with psycopg.connect(url, autocommit=True) as conn:
         tables = conn.execute(
             "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class"
-            " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND relname <> 'alembic_version'"
         ).fetchone()[0]
         # Evidence refuses everybody's TRUNCATE; a superuser's maintenance may.
         conn.execute("SET session_replication_role = replica")
         conn.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        conn.execute("SELECT begin_month()")

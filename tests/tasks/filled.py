@@ -25,7 +25,8 @@ def fill(url, numbers):
         conn.execute("SET session_replication_role = replica")
         for table in MANIFOLD:
             # its reading would be counted as ours
-            conn.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+            for part in parts(conn, table):
+                conn.execute(f"ALTER TABLE {part} SET (autovacuum_enabled = false)")
             columns = conn.execute(
                 "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s"
                 " AND table_schema = 'public' AND is_identity = 'NO' AND is_generated = 'NEVER'"
@@ -36,6 +37,12 @@ def fill(url, numbers):
             values = ", ".join(_again(name, kind) for name, kind in columns)
             conn.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM {table}, {series}")
         conn.execute("VACUUM ANALYZE")
+
+
+def parts(conn, table):
+    """The table, or the months it lies in."""
+    tree = "SELECT relid::regclass::text FROM pg_partition_tree(%s) WHERE isleaf"
+    return [name for (name,) in conn.execute(tree, (table,)).fetchall()] or [table]
 
 
 def _again(name, kind):

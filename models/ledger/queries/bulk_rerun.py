@@ -7,6 +7,7 @@ from typing import Any
 
 from models.ledger.bulk import Conn
 from models.ledger.queries.asking import MAY_BE_ASKED, NOT_TO_ASK
+from models.ledger.queries.by_month import last_answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,7 @@ _FILTER = f"""{_AT} < %(begun)s
     AND (%(until)s::timestamptz IS NULL OR COALESCE(e.answered_business, e.send_after) < %(until)s)"""
 _CHOSEN = f"{MAY_BE_ASKED} AND {_FILTER}"
 _SHOWN = f"""e.own_id, e.channel, e.stage, e.target, d.name AS department, e.state, e.reason, c.case_no,
-    {_AT} AS at, (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id
-                  ORDER BY a.attempt DESC LIMIT 1) AS answer"""
+    {_AT} AS at, {last_answer("e")} AS answer"""
 
 
 async def count(conn: Conn, chosen: Filter, *, begun: datetime) -> list[dict[str, Any]]:

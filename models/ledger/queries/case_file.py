@@ -4,6 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn
+from models.ledger.queries.by_month import since
+
+_FIRST_SEEN = "(SELECT first_seen_at FROM cases WHERE id = %(case)s)"
 
 
 async def header(conn: Conn, case_no: str) -> dict[str, Any] | None:
@@ -41,7 +44,7 @@ async def effects(conn: Conn, case_id: UUID) -> list[dict[str, Any]]:
         " e.decided_by, e.decided_at, d.name AS department_name, a.outcome, a.answer"
         " FROM effects e LEFT JOIN departments d ON d.code = e.target LEFT JOIN LATERAL ("
         "  SELECT outcome, answer FROM effect_attempts a WHERE a.own_id = e.own_id"
-        "  ORDER BY attempt DESC LIMIT 1) a ON true"
+        f"  AND {since('a.leaf', 'e.planned_at')} ORDER BY attempt DESC LIMIT 1) a ON true"
         " WHERE e.case_id = %s ORDER BY e.planned_at, e.own_id",
         (case_id,),
     )
@@ -78,8 +81,8 @@ async def history(conn: Conn, case_id: UUID) -> list[dict[str, Any]]:
     """The case's timeline in the order it was written."""
     cursor = await conn.execute(
         "SELECT entity, entity_id, from_state, event, to_state, reason, actor, at, business_at FROM history"
-        " WHERE case_id = %s ORDER BY id",
-        (case_id,),
+        f" WHERE case_id = %(case)s AND {since('id', _FIRST_SEEN)} ORDER BY id",
+        {"case": case_id},
     )
     return await cursor.fetchall()
 

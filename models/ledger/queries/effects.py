@@ -13,6 +13,7 @@ from uuid import UUID
 from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent, EffectState
 from models.ledger.bulk import Conn, arrays, insert
 from models.ledger.queries.bell import ring
+from models.ledger.queries.by_month import since
 from models.ledger.queries.evidence import ANSWER_SAID, INTENT_SAID
 from models.ledger.tables.effects import Effect, EffectBody
 
@@ -176,7 +177,8 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                 receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at,
                 via = COALESCE(o.via, e.via)
             FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
-            RETURNING e.own_id, e.attempts, e.receipt_number, e.receipt_at, o.attempt_outcome, o.answer),
+            RETURNING e.own_id, e.attempts, e.planned_at, e.receipt_number, e.receipt_at, o.attempt_outcome,
+                o.answer),
         """
         + ANSWER_SAID
         + """
@@ -248,10 +250,12 @@ async def recover_expired(conn: Conn, *, business_now: datetime) -> list[dict[st
                 not_before = clock_timestamp() + make_interval(secs => least(300, power(2, e.deaths))),
                 answered_business = %s, lease_token = NULL, lease_until = NULL
             FROM dead WHERE e.own_id = dead.own_id
-            RETURNING e.own_id, e.state, e.channel, e.attempts, e.deaths),
+            RETURNING e.own_id, e.state, e.channel, e.attempts, e.deaths, e.planned_at),
         tried AS (
             UPDATE effect_attempts a SET finished_at = clock_timestamp(), outcome = 'worker_lost'
-            FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL)
+            FROM back b WHERE a.own_id = b.own_id AND a.finished_at IS NULL AND """
+        + since("a.leaf", "b.planned_at")
+        + """)
         SELECT own_id, state, channel, deaths FROM back
         """
     )

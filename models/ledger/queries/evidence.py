@@ -12,6 +12,7 @@ from uuid import UUID
 
 from models.domain.merkle import HASH_BYTES, Peaks
 from models.ledger.bulk import Conn, arrays
+from models.ledger.queries.by_month import since
 
 _SEALER = 0x5347_0E01
 _TIME = "'\"' || to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') || '\"'"
@@ -54,9 +55,11 @@ ANSWER_SAID = (
     + _ANSWER_LEAF
     + " FROM said), tried AS ("
     " UPDATE effect_attempts a SET finished_at = d.at, outcome = d.attempt_outcome, answer = d.answer,"
-    " answer_leaf = d.leaf FROM said d WHERE a.own_id = d.own_id AND a.attempt = d.attempts)"
+    " answer_leaf = d.leaf FROM said d WHERE a.own_id = d.own_id AND a.attempt = d.attempts AND "
+    + since("a.leaf", "d.planned_at")
+    + ")"
 )
-"""Over ``done`` (own_id, attempts, attempt_outcome, answer, receipt_number, receipt_at): its leaf."""
+"""Over ``done`` (own_id, attempts, planned_at, attempt_outcome, answer and the receipt's number and time)."""
 
 _INWARD_LEAF = (
     """'{"v":1,"kind":"inward","own_id":"' || inbox_id || '","source":' || to_json(source)::text"""
@@ -165,6 +168,13 @@ class Placed:
     scanned_xid: int
 
 
+async def begin_month(conn: Conn) -> bool:
+    """Let numbers go on from the month's first one; whether that was still to be done."""
+    cursor = await conn.execute("SELECT begin_month() AS begun")
+    row = await cursor.fetchone()
+    return bool(row and row["begun"])
+
+
 async def try_sealer_lock(conn: Conn) -> bool:
     """Whether this transaction is the only sealer until it ends."""
     cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s) AS mine", (_SEALER,))
@@ -182,11 +192,14 @@ async def last_seal(conn: Conn) -> Seal | None:
     return Seal(**row) if row else None
 
 
-_UNSEALED = (
-    " FROM evidence_leaves l WHERE l.number > coalesce((SELECT s.high FROM evidence_seals s"
+_ALL_SEALED = (
+    "coalesce((SELECT s.high FROM evidence_seals s"
     " WHERE s.after_xid <= (SELECT scanned_xid FROM evidence_seals ORDER BY size DESC LIMIT 1)"
     " ORDER BY s.size DESC LIMIT 1), 0)"
-    " AND NOT EXISTS (SELECT FROM evidence_positions p WHERE p.leaf = l.number)"
+)
+_UNSEALED = (
+    f" FROM evidence_leaves l WHERE l.number > {_ALL_SEALED}"
+    f" AND NOT EXISTS (SELECT FROM evidence_positions p WHERE p.leaf = l.number AND p.leaf > {_ALL_SEALED})"
 )
 """Committed leaves without a position. Below the number, all are sealed or were never committed."""
 

@@ -1,11 +1,13 @@
 """What the verifier and the export read of the evidence; nothing here writes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn
 from models.ledger.queries.evidence import LEAF_TIME
+from models.ledger.tables.months import A_MONTH
 
 _PLACED = (
     "SELECT p.position, p.leaf AS number, p.leaf_hash, l.leaf FROM evidence_positions p"
@@ -30,6 +32,25 @@ async def seals(conn: Conn) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
+async def archived(conn: Conn) -> list[dict[str, Any]]:
+    """The months of evidence that lie in files: month, rows, positions (a multirange), file, sha256."""
+    cursor = await conn.execute(
+        "SELECT month, rows, positions, file, sha256 FROM archived_months WHERE kind = 'evidence'"
+        " ORDER BY month"
+    )
+    return await cursor.fetchall()
+
+
+async def archived_since(conn: Conn, moment: datetime) -> list[int]:
+    """The months of evidence in files in which something of this moment or later may lie."""
+    cursor = await conn.execute(
+        f"SELECT month FROM archived_months WHERE kind = 'evidence' AND month >= month_floor(%s) / {A_MONTH}"
+        " ORDER BY month",
+        (moment,),
+    )
+    return [row["month"] for row in await cursor.fetchall()]
+
+
 async def never_sealed(conn: Conn, older_than_s: float) -> dict[str, Any]:
     """How many leaves have no position although they are old enough (``n``), and the first's number."""
     cursor = await conn.execute(
@@ -52,6 +73,8 @@ async def without_leaf(conn: Conn, limit: int) -> list[dict[str, Any]]:
         " UNION ALL SELECT answer_leaf, own_id::text FROM effect_attempts WHERE answer_leaf IS NOT NULL"
         " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf > 0) r"
         " WHERE NOT EXISTS (SELECT FROM evidence_leaves l WHERE l.number = r.number)"
+        " AND NOT EXISTS (SELECT FROM archived_months m WHERE m.kind = 'evidence'"
+        f" AND m.month = r.number / {A_MONTH})"
         " ORDER BY r.number LIMIT %s",
         (limit,),
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from models.domain.lifecycles.effect import Channel
 from models.ledger.bulk import Conn, arrays
+from models.ledger.queries.by_month import last_answer
 
 BREAKER = "breaker_open"
 HELD_TEXTS = "held_texts"
@@ -116,8 +117,7 @@ async def held_texts(conn: Conn, limit: int) -> list[dict[str, Any]]:
     """The texts that stand in front of a person, the oldest few; never a phone."""
     cursor = await conn.execute(
         "SELECT e.own_id, t.reference, e.state, e.reason, e.answered_business, e.owner, e.due_at,"
-        " (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id"
-        "  ORDER BY a.attempt DESC LIMIT 1) AS answer"
+        f" {last_answer('e')} AS answer"
         " FROM effects e LEFT JOIN sms_texts t ON t.own_id = e.own_id WHERE e.channel = 'sms'"
         " AND e.state IN ('held', 'refused') AND e.decided_at IS NULL ORDER BY e.due_at, e.own_id LIMIT %s",
         (limit,),

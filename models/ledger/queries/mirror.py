@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn
+from models.ledger.queries.by_month import last_answer
 
-_WANTED = """
+_WANTED = (
+    """
     SELECT due.case_id, due.flow_run_id, due.shown, due.message, due.dirty_since, c.case_no, c.item_name,
         COALESCE(d.name, c.approval_department) AS department, c.region,
         CASE WHEN c.state = 'voided' THEN '已作废' WHEN e.refused THEN '推送被拒'
@@ -22,8 +24,9 @@ _WANTED = """
         COALESCE(s.answered_business, s.send_after) AS stopped_since,
         COALESCE(t.name, s.target) AS stopped_target, COALESCE(o.name, s.owner) AS stopped_owner,
         s.due_at AS stopped_due, e.stopped,
-        (SELECT a.answer FROM effect_attempts a WHERE a.own_id = s.own_id
-         ORDER BY a.attempt DESC LIMIT 1) AS stopped_answer
+        """
+    + last_answer("s")
+    + """ AS stopped_answer
     FROM due JOIN cases c ON c.id = due.case_id
     LEFT JOIN departments d ON d.code = c.approval_department
     CROSS JOIN LATERAL (
@@ -46,6 +49,7 @@ _WANTED = """
     LEFT JOIN departments o ON o.code = s.owner
     ORDER BY due.dirty_since, due.case_id
 """
+)
 """What stands in front of a person comes first: a refused or held effect is a FAILED run, with the effect
 that is told of first. Waiting is RUNNING, a closed loop COMPLETED."""
 

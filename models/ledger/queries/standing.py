@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from models.ledger.bulk import Conn
+from models.ledger.tables.months import A_MONTH, BY_MONTH
 
+_MONTH = f"month_floor(clock_timestamp() {{}}) / {A_MONTH}"
+_THIS = "to_regclass('{}_' || " + _MONTH.format("") + ") IS NOT NULL"
+_NEXT = "to_regclass('{}_' || " + _MONTH.format("+ interval '1 month'") + ") IS NOT NULL"
 _OVERDUE = {
     "effects": "SELECT count(*) FROM effects WHERE state IN ('held', 'refused') AND decided_at IS NULL"
     " AND due_at < %(now)s",
@@ -25,6 +29,19 @@ async def states(conn: Conn) -> list[dict[str, Any]]:
         " UNION ALL SELECT 'effect', channel, state, count(*) FROM effects GROUP BY channel, state"
         " ORDER BY entity, channel, state"
     )
+    return await cursor.fetchall()
+
+
+_MONTHS = " UNION ALL ".join(
+    f"SELECT '{table}' AS name, {_THIS.format(table)} AS this_month, {_NEXT.format(table)} AS next_month,"
+    f" NOT EXISTS (SELECT FROM {table}_rest) AS in_months"
+    for table in BY_MONTH
+)
+
+
+async def months(conn: Conn) -> list[dict[str, Any]]:
+    """The tables that lie by month: name, are this_month and next_month made, do all rows lie in_months."""
+    cursor = await conn.execute(_MONTHS.encode())
     return await cursor.fetchall()
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from models.ledger.bulk import Conn
+from models.ledger.queries.by_month import last_answer
 
 _COUNTS: Mapping[str, str] = {
     "cases_seen": "SELECT count(DISTINCT record_key) FROM inbox WHERE kind = 'case'",
@@ -77,8 +78,9 @@ async def machine_now(conn: Conn) -> datetime:
 async def bytes_of_ledger(conn: Conn) -> dict[str, int]:
     """The size of each table with its indexes, in bytes, the largest first."""
     cursor = await conn.execute(
-        "SELECT relname AS name, pg_total_relation_size(oid) AS size FROM pg_class"
-        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY size DESC"
+        "SELECT w.relname AS name, sum(pg_total_relation_size(t.oid))::bigint AS size FROM pg_class t"
+        " JOIN pg_class w ON w.oid = coalesce(pg_partition_root(t.oid), t.oid) WHERE t.relkind = 'r'"
+        " AND t.relnamespace = 'public'::regnamespace GROUP BY w.relname ORDER BY size DESC"
     )
     return {row["name"]: row["size"] for row in await cursor.fetchall()}
 
@@ -87,8 +89,7 @@ async def stopped(conn: Conn, limit: int = 50) -> list[dict[str, Any]]:
     """Refused and held effects, the most pressing first, with their case and why."""
     cursor = await conn.execute(
         "SELECT e.own_id, e.channel, e.target, e.state, e.reason, e.owner, e.due_at, c.case_no,"
-        " (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id"
-        "  ORDER BY a.attempt DESC LIMIT 1) AS answer"
+        f" {last_answer('e')} AS answer"
         " FROM effects e LEFT JOIN cases c ON c.id = e.case_id WHERE e.state IN ('held', 'refused')"
         " AND e.decided_at IS NULL ORDER BY e.due_at, e.own_id LIMIT %s",
         (limit,),

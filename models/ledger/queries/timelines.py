@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays
+from models.ledger.queries.by_month import last_answer, since
 
 
 async def take(conn: Conn, *, limit: int, seconds: float) -> list[dict[str, Any]]:
@@ -21,8 +22,11 @@ async def take(conn: Conn, *, limit: int, seconds: float) -> list[dict[str, Any]
               AND (telling_until IS NULL OR telling_until < clock_timestamp())
             ORDER BY told_due LIMIT %s FOR UPDATE SKIP LOCKED)
         UPDATE mirror m SET telling_until = clock_timestamp() + make_interval(secs => %s),
-            telling_id = COALESCE((SELECT max(h.id) FROM history h WHERE h.case_id = m.case_id), 0)
-        FROM due WHERE m.case_id = due.case_id
+            telling_id = COALESCE((SELECT max(h.id) FROM history h
+                WHERE h.case_id = m.case_id AND h.id >= m.told_id AND """
+        + since("h.id", "c.first_seen_at")
+        + """), 0)
+        FROM due JOIN cases c ON c.id = due.case_id WHERE m.case_id = due.case_id
         RETURNING m.case_id, m.flow_run_id, m.told_id, m.telling_id, due.unsure
         """,
         (limit, seconds),
@@ -44,11 +48,15 @@ async def lines(conn: Conn, taken: Sequence[tuple[UUID, int, int]]) -> list[dict
             s.name AS section, o.owner AS handover_owner, o.due_at AS handover_due, o.observe_until,
             e.own_id, e.channel, e.stage, COALESCE(td.name, e.target) AS target, e.state AS effect_state,
             e.receipt_number, COALESCE(eo.name, e.owner) AS effect_owner, e.due_at AS effect_due,
-            (SELECT a.answer FROM effect_attempts a WHERE a.own_id = e.own_id
-             ORDER BY a.attempt DESC LIMIT 1) AS answer
+            """
+        + last_answer("e")
+        + """ AS answer
         FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS t (case_id, told_id, telling_id)
+        JOIN cases c ON c.id = t.case_id
         JOIN history h ON h.case_id = t.case_id AND h.id > t.told_id AND h.id <= t.telling_id
-        JOIN cases c ON c.id = h.case_id
+            AND """
+        + since("h.id", "c.first_seen_at")
+        + """
         LEFT JOIN departments ad ON ad.code = c.approval_department
         LEFT JOIN handovers o ON o.id = CASE WHEN h.entity = 'handover' THEN h.entity_id::uuid END
         LEFT JOIN departments hd ON hd.code = o.department_code

@@ -115,10 +115,16 @@ class EffectBody(SQLModel, table=True):
 
 
 class EffectAttempt(SQLModel, table=True):
-    """One try: written with the intent before the call, closed with its answer; the leaves say the same."""
+    """One try: written with the intent before the call, closed with its answer; the leaves say the same.
+
+    Lies by month: see ``months``. An effect counts its own tries, so that none is there twice.
+    """
 
     __tablename__ = "effect_attempts"
-    __table_args__ = (both_or_neither("finished_at", "outcome"),)
+    __table_args__ = (
+        both_or_neither("finished_at", "outcome"),
+        {"postgresql_partition_by": "RANGE (leaf)"},
+    )
 
     own_id: str = Field(primary_key=True, max_length=32)
     attempt: int = Field(primary_key=True)
@@ -130,7 +136,7 @@ class EffectAttempt(SQLModel, table=True):
     outcome: str | None = None
     answer: str | None = None
     via: str | None = None
-    leaf: int = Field(sa_type=BigInteger)
+    leaf: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     answer_leaf: int | None = Field(default=None, sa_type=BigInteger)
 
 

@@ -6,7 +6,7 @@ is a superuser's, in a session with ``session_replication_role = replica``; the 
 
 from datetime import datetime
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Identity, event, text
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Identity, UniqueConstraint, event, text
 from sqlmodel import Field, SQLModel
 
 from models.ledger.tables.columns import Timestamp
@@ -16,19 +16,24 @@ class EvidenceLeaf(SQLModel, table=True):
     """One fact, as the JSON text that is hashed; the number is given before its transaction commits."""
 
     __tablename__ = "evidence_leaves"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (number)"},)
 
     number: int = Field(sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
     leaf: str
 
 
 class EvidencePosition(SQLModel, table=True):
-    """The leaf's place in the tree, without a gap, given by the sealer after the leaf's commit."""
+    """The leaf's place in the tree, without a gap, given by the sealer after the leaf's commit.
+
+    No position is given twice: each round follows the one head before it (``EvidenceSeal.previous_head``).
+    """
 
     __tablename__ = "evidence_positions"
+    # no leaf is sealed twice
+    __table_args__ = (UniqueConstraint("leaf"), {"postgresql_partition_by": "RANGE (leaf)"})
 
     position: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
-    # no leaf is sealed twice
-    leaf: int = Field(sa_type=BigInteger, unique=True)
+    leaf: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     leaf_hash: bytes
 
 

@@ -131,10 +131,13 @@ class Handover(SQLModel, table=True):
 
 
 class History(SQLModel, table=True):
-    """One transition that happened. Only added to, never changed."""
+    """One transition that happened. Only added to, never changed. Lies by month: see ``months``."""
 
     __tablename__ = "history"
-    __table_args__ = (Index("ix_history_case", "case_id", "id"),)
+    __table_args__ = (
+        Index("ix_history_case", "case_id", "id"),
+        {"postgresql_partition_by": "RANGE (id)"},
+    )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     entity: str
