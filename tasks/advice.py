@@ -5,6 +5,7 @@ bad faith ends 告知承诺 until it is repaired (国办发〔2020〕42号). It 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,12 +26,12 @@ _ADVICE: Mapping[str, tuple[str, str]] = {
 
 
 def platform_check(sealing: Sealing, case_id: UUID, check: PlatformCreditCheck) -> NewCheck:
-    """The platform's own look-up, as evidence."""
-    return _check(sealing, case_id, "platform", check.number, check.checked_at, check.grade, ())
+    """The platform's own look-up: it came inside a record, whose leaf has it."""
+    return _check(sealing, case_id, "platform", check.number, check.checked_at, check.grade, ())[0]
 
 
 def our_check(sealing: Sealing, case_id: UUID, answer: PartyCredit) -> NewCheck:
-    """Our look-up, as evidence."""
+    """Our look-up, as evidence: an answer that came in, with a leaf of its own."""
     marks = tuple(
         {
             "record_no": mark.record_no,
@@ -39,7 +40,8 @@ def our_check(sealing: Sealing, case_id: UUID, answer: PartyCredit) -> NewCheck:
         }
         for mark in answer.records
     )
-    return _check(sealing, case_id, "us", answer.number, answer.checked_at, answer.grade, marks)
+    check, body = _check(sealing, case_id, "us", answer.number, answer.checked_at, answer.grade, marks)
+    return replace(check, commitment=sealing.commitment(CHECK_FIELD, case_id, check.body_sealed, body))
 
 
 def _check(
@@ -50,10 +52,10 @@ def _check(
     checked_at: datetime,
     grade: str,
     marks: Sequence[dict[str, Any]],
-) -> NewCheck:
+) -> tuple[NewCheck, bytes]:
     advice, basis = _ADVICE[grade]
     body = canonical({"grade": grade, "records": list(marks)})
-    return NewCheck(
+    check = NewCheck(
         case_id=case_id,
         source=source,
         number=number,
@@ -64,3 +66,4 @@ def _check(
         records=len(marks),
         body_sealed=sealing.seal(CHECK_FIELD, case_id, body),
     )
+    return check, body

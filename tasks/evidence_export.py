@@ -19,6 +19,7 @@ from models.ledger.connection import Ledger
 from models.ledger.months import named
 from models.ledger.queries import cases, data_keys, evidence_log
 from models.ledger.sealing import SealBroken, Sealing
+from tasks.advice import CHECK_FIELD
 from tasks.planning import BODY_FIELD
 from tasks.subjects import RAW_FIELD
 
@@ -132,7 +133,7 @@ def _item(row: Mapping[str, Any], proof: Sequence[bytes], opens: Sealing | None)
     plain = salt = None
     sealed = None if row["sealed"] is None else bytes(row["sealed"])
     if opens is not None and sealed is not None:
-        field = RAW_FIELD if row["channel"] is None else BODY_FIELD
+        field = _field(row)
         try:
             plain = opens.open_sealed(field, row["own_id"], sealed)
             salt = opens.salt(field, row["own_id"], sealed)
@@ -148,6 +149,13 @@ def _item(row: Mapping[str, Any], proof: Sequence[bytes], opens: Sealing | None)
         business_key=row["business_key"],
         content_version=row["content_version"],
     )
+
+
+def _field(row: Mapping[str, Any]) -> str:
+    """In which column the sealed bytes lie: it is part of what they were sealed with."""
+    if row["channel"] is not None:
+        return BODY_FIELD
+    return CHECK_FIELD if json.loads(row["leaf"])["kind"] == "lookup" else RAW_FIELD
 
 
 def _index(
@@ -192,10 +200,15 @@ def _inward(leaf: dict[str, Any]) -> tuple[str, str]:
     return f"收到{kind}", f"{SYSTEMS.get(leaf['source'], leaf['source'])} {leaf['key']}{version}"
 
 
+def _lookup(leaf: dict[str, Any]) -> tuple[str, str]:
+    return "收到信用查询答复", f"{SYSTEMS['credit']} {leaf['number']}"
+
+
 _TELL: Mapping[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "intent": _intent,
     "answer": _answer,
     "inward": _inward,
+    "lookup": _lookup,
 }
 
 

@@ -12,7 +12,7 @@ from models.evidence.heads import NO_HEAD, sign_head
 from models.evidence.signing import Signer, create_signing_key
 from tasks.evidence_log import verify_log
 from tasks.sealer import Sealer
-from tasks.steps import admit_cases, send_pushes
+from tasks.steps import admit_cases, check_parties, send_pushes
 from tests.tasks.records import case, serial
 
 
@@ -270,3 +270,18 @@ async def test_other_sealed_bytes_than_the_leaf_s_are_found_without_a_key(log, t
     log.tamper(f"DELETE FROM {table} WHERE {own} = '{victim}'")
     found = await log.verify()
     assert "bytes" in {each.kind for each in found.findings}
+
+
+async def test_the_answer_to_a_look_up_has_a_leaf_and_its_bytes_stay_those(log):
+    await log.world.run(check_parties)
+    await log.sealer.seal()
+    assert (await log.verify()).is_whole
+    looked_up = await log.world.column("SELECT case_id::text FROM credit_checks WHERE leaf > 0 ORDER BY leaf")
+    said = await log.world.column("SELECT leaf FROM evidence_leaves ORDER BY number")
+    leaves = [leaf for leaf in map(json.loads, said) if leaf["kind"] == "lookup"]
+    assert [leaf["own_id"] for leaf in leaves] == looked_up
+    assert len(looked_up) == await log.world.value("SELECT count(*) FROM cases") > 3
+    log.tamper(f"UPDATE credit_checks SET body_sealed = 'x' WHERE case_id = '{looked_up[1]}'")
+    assert [(each.kind, each.own_id) for each in (await log.verify()).findings] == [("bytes", looked_up[1])]
+    log.tamper(f"DELETE FROM evidence_leaves WHERE leaf LIKE '%lookup%{looked_up[0]}%'")
+    assert ("missing", looked_up[0]) in {(each.kind, each.own_id) for each in (await log.verify()).findings}

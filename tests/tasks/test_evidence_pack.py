@@ -13,7 +13,7 @@ import pytest
 from models.evidence.pack import PackUnreadable, verify_pack
 from models.evidence.signing import Signer, create_signing_key
 from tasks.evidence_export import CannotExport, export_case
-from tasks.steps import admit_cases, send_pushes
+from tasks.steps import admit_cases, check_parties, send_pushes
 from tests.outside import evidence_check
 from tests.tasks.records import case, serial
 from tests.tasks.test_evidence_log import Log
@@ -28,7 +28,7 @@ async def log(world, cluster, shared_database, tmp_path):
     made.kept = made.folder.last_head()
     made.record = case(serial())
     await world.arrive(made.record)
-    await world.run(admit_cases, send_pushes)
+    await world.run(admit_cases, check_parties, send_pushes)
     await made.grow(1)
     return made
 
@@ -46,8 +46,8 @@ async def test_a_pack_holds_the_whole_case_and_verifies_without_anything_of_ours
         "SELECT count(*) FROM effects WHERE case_id = (SELECT id FROM cases WHERE case_no = %s)",
         log.record["case_no"],
     )
-    assert told.leaves == 1 + 2 * pushes > 2
-    assert told.opened == 1 + pushes
+    assert told.leaves == 2 + 2 * pushes > 3, "its record, its look-up, each push and its answer"
+    assert told.opened == 2 + pushes
     for verifier in (None, log.verifier):
         verified = verify_pack(path, verifier, kept=log.kept)
         assert (verified.findings, verified.leaves, verified.opened) == ((), told.leaves, told.opened)
@@ -55,10 +55,12 @@ async def test_a_pack_holds_the_whole_case_and_verifies_without_anything_of_ours
     with zipfile.ZipFile(path) as pack:
         plain = [json.loads(pack.read(name)) for name in pack.namelist() if name.endswith(".plain")]
         assert log.record in plain
+        assert {"grade", "records"} in [set(each) for each in plain]
         index = pack.read("目录.md").decode()
     assert log.record["case_no"] in index
     assert log.record["party"]["name"] not in index
     assert "发出" in index
+    assert "收到信用查询答复" in index
 
 
 async def test_a_pack_that_was_not_opened_shows_nothing_of_the_party(log, tmp_path):

@@ -7,12 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, insert
+from models.ledger.literals import literal
+from models.ledger.queries.evidence import LOOK_UP, keep_look_ups
 from models.ledger.tables.credit import CreditCheck, CreditRecord, CreditReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCheck:
-    """A look-up kept as evidence; ``body_sealed`` is the answer as it was understood."""
+    """A look-up kept as evidence; ``body_sealed`` is the answer as it was understood.
+
+    ``commitment`` binds us to it where it was ours and is a leaf of its own.
+    """
 
     case_id: UUID
     source: str
@@ -23,6 +28,10 @@ class NewCheck:
     basis: str
     records: int
     body_sealed: bytes
+    commitment: bytes | None = None
+
+
+_CHECK = tuple(name for name in NewCheck.__slots__ if name != "commitment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +61,17 @@ class NewRecord:
 
 
 async def add_checks(conn: Conn, rows: Sequence[NewCheck]) -> None:
-    """Keep the look-ups; the first one of a case stays. The cases need none any more."""
-    await insert(conn, CreditCheck, rows, conflict="(case_id) DO NOTHING")
-    if rows:
-        await conn.execute(
-            "UPDATE cases SET needs_credit_check = false WHERE id = ANY(%s) AND needs_credit_check",
-            ([row.case_id for row in rows],),
-        )
+    """Keep the look-ups, ours with their leaves; a case's first one stays, and it needs none any more."""
+    if not rows:
+        return
+    theirs = [row for row in rows if row.commitment is None]
+    await insert(conn, CreditCheck, theirs, conflict="(case_id) DO NOTHING", only=_CHECK)
+    ours = [[getattr(row, name) for name in LOOK_UP] for row in rows if row.commitment is not None]
+    await keep_look_ups(conn, ours)
+    await conn.execute(
+        "UPDATE cases SET needs_credit_check = false WHERE id = ANY(%s::uuid[]) AND needs_credit_check",
+        (literal(row.case_id for row in rows),),
+    )
 
 
 async def without_check(conn: Conn, case_ids: Sequence[UUID]) -> None:

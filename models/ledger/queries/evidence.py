@@ -106,6 +106,48 @@ async def keep_inward(conn: Conn, rows: Sequence[Inward]) -> None:
     await conn.execute(sql.encode(), columns)
 
 
+_LOOK_UP_LEAF = (
+    """'{"v":1,"kind":"lookup","own_id":"' || case_id || '","number":' || to_json(number)::text"""
+    """ || ',"at":' || """ + _TIME.format("at") + """ || ',"commitment":"' || encode(commitment, 'hex')"""
+    """ || '","sealed":"' || encode(sha256(body_sealed), 'hex') || '"}'"""
+)
+LOOK_UP = (
+    "case_id",
+    "number",
+    "checked_at",
+    "grade",
+    "advice",
+    "basis",
+    "records",
+    "body_sealed",
+    "commitment",
+)
+"""The columns of a look-up of ours, and the commitment that goes into its leaf."""
+
+
+async def keep_look_ups(conn: Conn, rows: Sequence[Sequence[Any]]) -> None:
+    """Keep the answers to our credit look-ups (``LOOK_UP``) with their leaves; a case's first one stays."""
+    if not rows:
+        return
+    await conn.execute("SELECT pg_current_xact_id()")  # a transaction's first write, and nothing written
+    await conn.execute(
+        (
+            "WITH m AS (SELECT r.*, "
+            + _NEXT_LEAF
+            + " AS leaf, clock_timestamp() AS at FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[],"
+            " %s::text[], %s::text[], %s::text[], %s::integer[], %s::bytea[], %s::bytea[])"
+            f" r ({', '.join(LOOK_UP)})), kept AS (INSERT INTO credit_checks (case_id, source, number,"
+            " checked_at, grade, advice, basis, records, body_sealed, leaf) SELECT case_id, 'us', number,"
+            " checked_at, grade, advice, basis, records, body_sealed, leaf FROM m"
+            " ON CONFLICT (case_id) DO NOTHING RETURNING leaf)"
+            " INSERT INTO evidence_leaves (number, leaf) SELECT leaf, "
+            + _LOOK_UP_LEAF
+            + " FROM m JOIN kept USING (leaf)"
+        ).encode(),
+        arrays(rows, len(LOOK_UP)),
+    )
+
+
 async def say_forgotten(
     conn: Conn, identity: UUID, *, keys: Sequence[UUID], asked_by: str, confirmed_by: str
 ) -> dict[str, Any]:

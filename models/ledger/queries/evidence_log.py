@@ -71,7 +71,8 @@ async def without_leaf(conn: Conn, limit: int) -> list[dict[str, Any]]:
         "SELECT r.number, r.own_id FROM ("
         " SELECT leaf AS number, own_id::text AS own_id FROM effect_attempts WHERE leaf > 0"
         " UNION ALL SELECT answer_leaf, own_id::text FROM effect_attempts WHERE answer_leaf IS NOT NULL"
-        " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf > 0) r"
+        " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf > 0"
+        " UNION ALL SELECT leaf, case_id::text FROM credit_checks WHERE leaf > 0) r"
         " WHERE NOT EXISTS (SELECT FROM evidence_leaves l WHERE l.number = r.number)"
         " AND NOT EXISTS (SELECT FROM archived_months m WHERE m.kind = 'evidence'"
         f" AND m.month = r.number / {A_MONTH})"
@@ -86,7 +87,8 @@ async def whose(conn: Conn, numbers: Sequence[int]) -> dict[int, str]:
     cursor = await conn.execute(
         "SELECT leaf AS number, own_id::text AS own_id FROM effect_attempts WHERE leaf = ANY(%(n)s)"
         " UNION ALL SELECT answer_leaf, own_id::text FROM effect_attempts WHERE answer_leaf = ANY(%(n)s)"
-        " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf = ANY(%(n)s)",
+        " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf = ANY(%(n)s)"
+        " UNION ALL SELECT leaf, case_id::text FROM credit_checks WHERE leaf = ANY(%(n)s)",
         {"n": list(numbers)},
     )
     return {row["number"]: row["own_id"] for row in await cursor.fetchall()}
@@ -103,7 +105,10 @@ async def other_bytes(conn: Conn, limit: int) -> list[dict[str, Any]]:
         " LEFT JOIN effect_bodies b ON b.own_id = j.own_id WHERE j.kind = 'intent'"
         " UNION ALL SELECT j.*, sha256(r.raw_sealed) FROM j"
         " LEFT JOIN inbox_raw r ON r.inbox_id::text = j.own_id AND r.leaf = j.number"
-        " WHERE j.kind = 'inward') s LEFT JOIN evidence_positions p ON p.leaf = s.number"
+        " WHERE j.kind = 'inward'"
+        " UNION ALL SELECT j.*, sha256(k.body_sealed) FROM j"
+        " LEFT JOIN credit_checks k ON k.case_id::text = j.own_id AND k.leaf = j.number"
+        " WHERE j.kind = 'lookup') s LEFT JOIN evidence_positions p ON p.leaf = s.number"
         " WHERE encode(s.lies, 'hex') IS DISTINCT FROM s.sealed ORDER BY p.position LIMIT %s",
         (limit,),
     )
@@ -130,7 +135,9 @@ async def of_case(conn: Conn, case_id: UUID, case_no: str) -> list[dict[str, Any
             UNION ALL SELECT a.answer_leaf, a.own_id, NULL FROM effect_attempts a
                 JOIN own USING (own_id) WHERE a.answer_leaf IS NOT NULL
             UNION ALL SELECT r.leaf, r.inbox_id::text, r.raw_sealed FROM inbox_raw r
-                JOIN messages m ON m.id = r.inbox_id WHERE r.leaf > 0)
+                JOIN messages m ON m.id = r.inbox_id WHERE r.leaf > 0
+            UNION ALL SELECT leaf, case_id::text, body_sealed FROM credit_checks
+                WHERE case_id = %(case)s AND leaf > 0)
         SELECT p.position, s.number, l.leaf, s.own_id, s.sealed, e.channel, e.business_key,
             e.content_version
         FROM said s LEFT JOIN evidence_leaves l ON l.number = s.number

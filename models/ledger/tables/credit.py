@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
 from models.ledger.tables.columns import Timestamp, one_of
@@ -26,6 +26,8 @@ class CreditCheck(SQLModel, table=True):
     basis: str
     records: int
     body_sealed: bytes
+    # the leaf of our look-up; 0 of the platform's own, which came inside a record that has one
+    leaf: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 class CreditReport(SQLModel, table=True):
