@@ -62,15 +62,20 @@ class Seen:
         """Texts in flight now: what an injection at this moment may leave held."""
         return self.value("SELECT count(*) FROM effects WHERE channel = 'sms' AND state = 'intent'")
 
-    def texts_called_during(self, spans: list[tuple[datetime, datetime]]) -> set[str]:
-        """Texts that were in flight in any of these spans of the machine's time: called, and not recorded."""
-        begun, ended = zip(*spans, strict=True) if spans else ((), ())
-        return {each["own_id"] for each in self.rows(_CALLED_DURING, (list(begun), list(ended)))}
+    def texts_called_during(self, spans: list[tuple[datetime, datetime, int | None]]) -> set[str]:
+        """Texts that were in flight in any of these spans of the machine's time: called, and not recorded.
+
+        A span is begun, ended, and the process whose calls it is about; None for everybody's.
+        """
+        begun, ended, pids = zip(*spans, strict=True) if spans else ((), (), ())
+        found = self.rows(_CALLED_DURING, (list(begun), list(ended), list(pids)))
+        return {each["own_id"] for each in found}
 
 
 _CALLED_DURING = (
     "SELECT DISTINCT a.own_id FROM effect_attempts a JOIN effects e ON e.own_id = a.own_id"
-    " JOIN unnest(%s::timestamptz[], %s::timestamptz[]) s (begun, ended)"
+    " JOIN unnest(%s::timestamptz[], %s::timestamptz[], %s::integer[]) s (begun, ended, pid)"
     " ON a.started_at <= s.ended AND (a.finished_at IS NULL OR a.finished_at >= s.begun)"
+    " AND (s.pid IS NULL OR a.worker LIKE '%%:' || s.pid)"
     " WHERE e.channel = 'sms'"
 )

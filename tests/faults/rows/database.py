@@ -31,7 +31,7 @@ def restarts(row):
             struck_at = datetime.now(UTC)
             row.stack.cluster.stop(mode)
             row.stack.cluster.start()
-            away.append((struck_at, datetime.now(UTC)))
+            away.append((struck_at, datetime.now(UTC), None))
             row.hit += 1
             row.kinds[mode] += 1
 
@@ -66,7 +66,7 @@ def commit_answer_lost(row):
     row.measure_drain()
     row.rest()
     # A text whose intent's COMMIT was not heard of was never called: its lease ends, its outcome is unknown.
-    row.held_allowed += len(row.texts_called_during([(at, at) for at in door.struck_at]))
+    row.held_allowed += len(row.texts_called_during([(at, at, None) for at in door.struck_at]))
     door.close()
 
 

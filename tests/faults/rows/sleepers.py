@@ -3,12 +3,12 @@
 import random
 import signal
 import time
+from datetime import UTC, datetime
 
 import psutil
 
 from tests.faults import forked
 from tests.faults.catalogue import row
-from tests.faults.rows.deaths import texts_in_flight
 
 LEASE_S = 2.0
 AT_ONCE = 6
@@ -31,7 +31,7 @@ ASLEEP_POINTS = [name for name in forked.POINTS if name not in {"before_keep", "
 )
 def slept_past_lease(row):
     row.reread_s = 86400
-    draw, flying = random.Random(row.seed), set()
+    draw, paused = random.Random(row.seed), []
     # A receiver that takes its time: others are in their calls when the sleepers wake.
     row.faults("platform", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
     row.faults("sms", {"match": {"method": "POST"}, "do": {"kind": "late", "seconds": 0.3}})
@@ -49,25 +49,29 @@ def slept_past_lease(row):
         sleepers = [forked.start(signal.SIGSTOP, point).go() for point in group]
         asleep = fallen_asleep(sleepers)
         if number >= len(groups):
-            awake = [each.point for each in sleepers if each not in asleep]
+            awake = [each.point for each in sleepers if each.pid not in asleep]
             points = [*points[AT_ONCE:], *awake]
-        flying |= set(texts_in_flight(row))
+        begun = datetime.now(UTC)
         other = forked.start().go()
         time.sleep(3 * LEASE_S)
-        for each in asleep:
-            row.kinds[f"asleep {each.point}"] += 1
         for each in sleepers:
-            each.send(signal.SIGCONT)  # also to who fell asleep too late to count
+            if each.pid in asleep:
+                row.kinds[f"asleep {each.point}"] += 1
+            if is_stopped(each.pid):  # also who fell asleep too late to count
+                paused.append((asleep.get(each.pid, begun), datetime.now(UTC), each.pid))
+        for each in sleepers:
+            each.send(signal.SIGCONT)
         time.sleep(1.0)
         for each in [*sleepers, other]:
             each.send(signal.SIGTERM)
         for each in [*sleepers, other]:
             each.end()
-        flying |= set(texts_in_flight(row))  # of who did not end in its time and was killed
+        ended = datetime.now(UTC)
+        paused += [(ended, ended, each.pid) for each in [*sleepers, other]]  # who had to be killed
     slept = sum(n for kind, n in row.kinds.items() if kind.startswith("asleep"))
     row.heal()
     row.hit = slept  # a late answer is no fault, only time for the race
-    row.held_allowed += len(flying)
+    row.held_allowed += len(row.texts_called_during(paused))
     strangers = row.rows(RECORDED_WITHOUT_LEASE)
     if strangers:
         row.problems.append(f"失去领取之后仍写入了结果：{strangers[:3]}")
@@ -77,14 +81,15 @@ def slept_past_lease(row):
     row.rest()
 
 
-def fallen_asleep(sleepers) -> list:
-    """Those that sleep, as soon as all do or their time is over."""
-    end = time.monotonic() + FALLEN_ASLEEP_S
-    while True:
-        asleep = [each for each in sleepers if is_stopped(each.pid)]
-        if len(asleep) == len(sleepers) or time.monotonic() > end:
-            return asleep
+def fallen_asleep(sleepers) -> dict[int, datetime]:
+    """Since when each process sleeps that does, as soon as all do or their time is over."""
+    end, since = time.monotonic() + FALLEN_ASLEEP_S, {}
+    while len(since) < len(sleepers) and time.monotonic() < end:
+        for each in sleepers:
+            if each.pid not in since and is_stopped(each.pid):
+                since[each.pid] = datetime.now(UTC)
         time.sleep(0.1)
+    return since
 
 
 RECORDED_WITHOUT_LEASE = (
