@@ -116,7 +116,7 @@ def _rounds(wanted, given, out: Path) -> Iterator[list[Job]]:
         if not given.long:
             mutants = _wanted_mutants(given)
             jobs += [
-                Job(partial(run_mutant, each, given=given, out=out), ROWS[each.row].alone, mutant=True)
+                Job(partial(run_mutant, each, given=given, out=out), alone=False, mutant=True)
                 for each in mutants
             ]
         yield jobs
