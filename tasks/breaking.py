@@ -39,11 +39,11 @@ from models.ledger import breaking
 from models.ledger.breaking import Desk
 from models.ledger.bulk import Conn
 from models.ledger.queries import breakers
-from tasks.verdicts import Verdict
+from tasks.verdicts import LEASE_TOO_SHORT, Verdict
 
 log = structlog.get_logger(__name__)
 
-_SAYS_NOTHING = frozenset({NO_ANSWER, "lease_too_short", "journal_unwritable", "PoolTimeout"})
+_SAYS_NOTHING = frozenset({NO_ANSWER, LEASE_TOO_SHORT, "journal_unwritable", "PoolTimeout"})
 """Nothing was called, or nothing of theirs was in the way."""
 
 

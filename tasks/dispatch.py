@@ -35,7 +35,7 @@ from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.pacing import Lease, Limits, Pace, leased_within, pace_of
 from tasks.planning import BODY_FIELD
 from tasks.told_outcomes import told
-from tasks.verdicts import Verdict, judge
+from tasks.verdicts import LEASE_TOO_SHORT, Verdict, judge
 
 log = structlog.get_logger(__name__)
 
@@ -336,7 +336,7 @@ async def _call_all(
                 return [Verdict(error=NotDone(line.channel.value, "no_slot"))] * len(group)
             if time.monotonic() + line.deadline_s > lease_ends:
                 # Nothing left: the intent is proven not done.
-                return [Verdict(error=NotDone(line.channel.value, "lease_too_short"))] * len(group)
+                return [Verdict(error=NotDone(line.channel.value, LEASE_TOO_SHORT))] * len(group)
             rows = [each.row for each in group]
             if gate.turns_away(rows):
                 return [Verdict(error=NotDone(line.channel.value, NO_ANSWER))] * len(group)

@@ -25,6 +25,8 @@ from models.ledger.queries.effects import Outcome
 
 log = structlog.get_logger(__name__)
 
+LEASE_TOO_SHORT = "lease_too_short"
+"""Its turn came when too little of the lease was left for a call."""
 _SHORTEST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 300.0
 DESK = "联动运维岗"
@@ -85,6 +87,9 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
             return _for_a_person(own_id, "rule_broken", answer, row, due)
         case NotDone():
             asked = error.retry_after if isinstance(error, Throttled) else None
+            if error.reason == LEASE_TOO_SHORT:
+                # Nobody was called and nobody is in trouble: it goes with the next round.
+                asked = _SHORTEST_WAIT_S
             # A repeat that was not done proves nothing about the call before it.
             state = EffectState.UNKNOWN if row["doubtful"] else EffectState.PLANNED
             return Outcome(

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from adapters.values import Page
+from models.domain.errors import NotDone
 from tasks.deciding import CannotDecide, decide, list_quarantine, release
 from tasks.draining import worked
 from tasks.intake import CASES, take_in
@@ -18,7 +20,7 @@ from tasks.steps import (
     send_pushes,
     take_in_cases,
 )
-from tasks.verdicts import growing_wait
+from tasks.verdicts import LEASE_TOO_SHORT, Verdict, growing_wait, judge
 from tests.tasks.records import case, granted, party, serial
 
 PUSHES = {"method": "POST", "path_regex": "^/v1/pushes"}
@@ -155,6 +157,16 @@ async def test_at_once_is_never_sooner_than_a_second(world):
 def test_waits_grow_to_five_minutes_and_stay_there():
     waits = [growing_wait(attempts) for attempts in (1, 2, 3, 9, 10, 1025, 100_000)]
     assert waits == [1, 2, 4, 256, 300, 300, 300]
+
+
+def test_what_found_too_little_of_its_lease_left_goes_with_the_next_round_however_often_it_was_tried():
+    row = {"own_id": "PS", "attempts": 11, "doubtful": False, "content_sha256": ""}
+    waits = {
+        reason: judge(row, Verdict(error=NotDone("platform", reason)), datetime.now(UTC)).wait_s
+        for reason in (LEASE_TOO_SHORT, "not-processed")
+    }
+    assert waits[LEASE_TOO_SHORT] == 1
+    assert waits["not-processed"] > 200
 
 
 async def test_a_newer_version_planned_while_the_older_is_in_hand_costs_no_outcome(world):
