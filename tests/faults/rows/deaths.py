@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from datetime import UTC, datetime
 
 from tests.faults import forked, tracing
 from tests.faults.catalogue import row
@@ -10,10 +11,10 @@ from tests.faults.catalogue import row
 MADE_BY_STRACE = {"restart_syscall", "rt_sigreturn", "wait4", "ptrace"}
 FARTHEST = 400
 """The dangerous part of a day's work lies within so many calls of one kind."""
-KILLS_A_DAY = 8
+PAIRS_A_DAY, POINTS_A_DAY = 4, 4
 
 
-@row(1, "工作进程在每一步被 kill -9", least=210, cases=120, needs=("strace",), patience_s=900)
+@row(1, "工作进程在每一步被 kill -9", least=210, cases=120, needs=("strace",), patience_s=1500)
 def worker_killed(row):
     row.reread_s = 86400
     draw, deaths = random.Random(row.seed), Deaths(row)
@@ -23,17 +24,21 @@ def worker_killed(row):
     # Between a call and its record lies what must not go twice.
     points = [*forked.AFTER_A_CALL, *draw.sample(list(forked.POINTS), row.times(len(forked.POINTS)))]
     sampled = list(every_call(usual)) if row.long else [drawn(draw, usual) for _ in range(row.times(220))]
-    for number, (call, nth) in enumerate(sampled):
-        if number % KILLS_A_DAY == 0:
+    pairs = [sampled[at : at + 2] for at in range(0, len(sampled), 2)]
+    for number, pair in enumerate(pairs):
+        if number % PAIRS_A_DAY == 0:
             row.days(1, each_s=0)
             # A point that this day's work does not come to has its turn on another.
-            points = [point for point in points if not deaths.at(point, draw.choice((1, 1, 2)))]
-        deaths.traced(call, nth)
+            points = [
+                *points[POINTS_A_DAY:],
+                *(each for each in points[:POINTS_A_DAY] if not deaths.at(each, draw.choice((1, 1, 2)))),
+            ]
+        deaths.traced(pair)
     for _ in range(3):
         row.days(1, each_s=0)
         points = [point for point in points if not deaths.at(point, 1)]
     row.notes["points_never_reached"] = points
-    row.held_allowed += len(deaths.in_flight)
+    row.held_allowed += len(row.texts_called_during(deaths.struck))
     row.heal()
     row.dispatcher()
     row.measure_drain()
@@ -51,33 +56,54 @@ def every_call(usual):
 
 
 class Deaths:
-    """Kills workers and remembers which texts were in flight when they died."""
+    """Kills workers and remembers when each died: what it was calling then may be held."""
 
     def __init__(self, row):
-        self.row, self.in_flight = row, set()
+        self.row, self.struck = row, []
 
     def at(self, point, nth) -> bool:
         """Whether one died the nth time it came to the point; it may not come there in its time."""
         worker = forked.start(signal.SIGKILL, point, nth=nth).go()
-        code = worker.ended(1.5)
-        return self._count(worker.end() if code is None else code, f"point {point}")
+        self._watch([worker], 1.5)
+        return self._count(worker, f"point {point}")
 
-    def traced(self, call, nth):
-        """One dies on entering its nth system call of this name."""
-        worker = forked.start()
-        tracer = tracing.Tracer(worker.pid, *tracing.inject(call, f"signal=KILL:when={nth}"))
-        worker.go()
-        code = worker.ended(3.0)
-        tracer.let_go()
-        self._count(worker.end() if code is None else code, "strace")
+    def traced(self, targets):
+        """Workers beside each other, each of which dies on entering its nth system call of a name."""
+        workers = [forked.start() for _ in targets]
+        tracers = [
+            tracing.Tracer(worker.pid, *tracing.inject(call, f"signal=KILL:when={nth}"))
+            for worker, (call, nth) in zip(workers, targets, strict=True)
+        ]
+        for worker in workers:
+            worker.go()
+        self._watch(workers, 3.0)
+        for tracer in tracers:
+            tracer.let_go()
+        for worker in workers:
+            self._count(worker, "strace")
 
-    def _count(self, code, kind) -> bool:
+    def _watch(self, workers, patience_s):
+        """Until all have died or their time is over; each death is noted when it is seen."""
+        end, alive = time.monotonic() + patience_s, list(workers)
+        while alive and time.monotonic() < end:
+            for worker in [each for each in alive if each.ended(0) is not None]:
+                alive.remove(worker)
+                self._died(worker)
+            time.sleep(0.02)
+
+    def _count(self, worker, kind) -> bool:
+        code = worker.ended(0)
+        if code is None and (code := worker.end()) == -signal.SIGKILL:
+            self._died(worker)
         if code != -signal.SIGKILL:
             return False
         self.row.hit += 1
         self.row.kinds[kind] += 1
-        self.in_flight |= set(texts_in_flight(self.row))
         return True
+
+    def _died(self, worker):
+        now = datetime.now(UTC)
+        self.struck.append((now, now, worker.pid))
 
 
 def texts_in_flight(row) -> list[str]:
