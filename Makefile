@@ -5,6 +5,8 @@ PYTHON ?= python3
 SEED   ?= 20260701
 CASES  ?= 2000
 ROUNDS ?= 3
+SIZES  ?= 10000 100000 500000
+WAITING ?= 10000 100000 1000000
 DATA   ?= ../shared/data
 # SECOND_GATEWAY=1: a second SMS gateway beside the first, for demo and up.
 GATEWAY := $(if $(SECOND_GATEWAY),--second-gateway)
@@ -23,7 +25,7 @@ export DO_NOT_TRACK := 1
 
 FAULTS := $(RUN)/python -m tests.faults $(if $(ROW),--row $(ROW)) $(if $(filter command line environment,$(origin SEED)),--seed $(SEED))
 
-.PHONY: help demo up test test-ui faults faults-long real bench bench-latency bench-moment bench-mirror bench-workers deps lock clean .venv
+.PHONY: help demo up test test-ui faults faults-long real bench bench-latency bench-moment bench-mirror bench-workers bench-growth deps lock clean .venv
 .DELETE_ON_ERROR:
 
 help:
@@ -37,6 +39,7 @@ help:
 	@echo "make bench-latency  从发布到推送、首条短信用多久，有 Prefect 与停掉它，结果在 var/bench/latency.json"
 	@echo "make bench-mirror   镜像的速度与落后、Prefect 数据库的大小，结果在 var/bench/mirror.json"
 	@echo "make bench-workers  同一台账上一、二、四个进程，结果在 var/bench/workers.json"
+	@echo "make bench-growth [SIZES=\"$(SIZES)\"] [WAITING=\"$(WAITING)\"]   台账增长与积压时的代价，结果与图在 var/bench/"
 	@echo "make deps    安装浏览器与故障测试所需的 Debian 软件包（需要 root）"
 	@echo "make lock    重新生成 requirements.lock"
 	@echo "make clean   删除 var/ 与缓存（虚拟环境保留）"
@@ -84,6 +87,10 @@ bench-mirror: $(STAMP)
 # One, two and four workers on one ledger; about three minutes.
 bench-workers: $(STAMP)
 	@exec $(RUN)/python -m benchmarks.workers
+
+# A ledger of 10,000 to 500,000 settled cases, and up to a million waiting ones; takes long, and 20 GB.
+bench-growth: $(STAMP)
+	@exec $(RUN)/python -m benchmarks.growth --sizes $(SIZES) --waiting $(WAITING)
 
 deps:
 	@if [ "$$(id -u)" != 0 ]; then echo "make deps 安装系统软件包，需要 root：sudo make deps" >&2; exit 2; fi

@@ -18,9 +18,12 @@ from cryptography.exceptions import InvalidTag
 from models.domain.errors import ShenguanError
 from models.ledger.aead import Aead, aead, named
 from models.ledger.keyring import KEY_BYTES
+from models.ledger.shrinking import as_it_was, smaller
 
 VERSION = 2
 PREFIX_BYTES = 17
+_PLAIN, _SMALL = b"\2", b"\3"
+_VERSIONS = (_PLAIN, _SMALL)
 WRAPPED_FIELD = "data_keys.secret"
 _NONCE = 12
 _MOST = 50_000
@@ -50,7 +53,12 @@ def new_secret(algorithm: str) -> bytes:
 
 def key_id_of(envelope: bytes) -> bytes | None:
     """The 16 bytes that name the data key of this envelope; None where the keyring sealed it itself."""
-    return bytes(envelope[1:PREFIX_BYTES]) if envelope[:1] == b"\2" else None
+    return bytes(envelope[1:PREFIX_BYTES]) if is_under_data_key(envelope) else None
+
+
+def is_under_data_key(envelope: bytes) -> bool:
+    """Whether a data key sealed this, and not the keyring."""
+    return envelope[:1] in _VERSIONS
 
 
 class DataKeys:
@@ -92,9 +100,11 @@ class DataKeys:
             self._keys[key_id.bytes] = _DataKey(aead(algorithm, secret), salts)
 
     def seal(self, key_id: UUID, field: str, row_id: str, plaintext: bytes) -> bytes:
-        """The envelope of the plaintext under this key."""
-        prefix, nonce = b"\2" + key_id.bytes, os.urandom(_NONCE)
-        sealed = self._key(key_id.bytes).aead.encrypt(nonce, plaintext, prefix + named(field, row_id))
+        """The envelope of the plaintext under this key, made smaller before where that is possible."""
+        small = smaller(plaintext)
+        version, content = (_PLAIN, plaintext) if len(small) >= len(plaintext) else (_SMALL, small)
+        prefix, nonce = version + key_id.bytes, os.urandom(_NONCE)
+        sealed = self._key(key_id.bytes).aead.encrypt(nonce, content, prefix + named(field, row_id))
         return b"".join((prefix, nonce, sealed))
 
     def open(self, field: str, row_id: str, envelope: bytes) -> bytes | None:
@@ -108,7 +118,8 @@ class DataKeys:
             return None
         nonce = bytes(envelope[PREFIX_BYTES : PREFIX_BYTES + _NONCE])
         sealed = bytes(envelope[PREFIX_BYTES + _NONCE :])
-        return key.aead.decrypt(nonce, sealed, prefix + named(field, row_id))
+        content = key.aead.decrypt(nonce, sealed, prefix + named(field, row_id))
+        return as_it_was(content) if prefix[:1] == _SMALL else content
 
     def salt(self, key_id: bytes, field: str, row_id: str) -> bytes | None:
         """The row's salt: HMAC-SHA256 of field and row id; None where the key was destroyed."""

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from models.domain.errors import ShenguanError
 from models.ledger.aead import TAG_BYTES, Aead, aead, named
-from models.ledger.data_keys import DataKeys, key_id_of
+from models.ledger.data_keys import DataKeys, is_under_data_key, key_id_of
 from models.ledger.keyring import Key, Keyring, UnknownKey
 
 RowId = uuid.UUID | str
@@ -96,7 +96,7 @@ class Sealing:
             SealBroken: the envelope does not belong here, or is not whole.
             UnknownKey: the keyring does not hold its key.
         """
-        if envelope[:1] == b"\2":
+        if is_under_data_key(envelope):
             return self._open_under_data_key(field, str(row_id), envelope)
         if len(envelope) < _HEADER.size + _NONCE + TAG_BYTES or envelope[0] != _VERSION:
             raise SealBroken(field, str(row_id))
