@@ -135,7 +135,8 @@ class History(SQLModel, table=True):
 
     __tablename__ = "history"
     __table_args__ = (
-        Index("ix_history_case", "case_id", "id"),
+        # by the case alone: equal entries of an index are kept once, and a case has a dozen lines
+        Index("ix_history_case", "case_id"),
         {"postgresql_partition_by": "RANGE (id)"},
     )
 
