@@ -94,9 +94,9 @@ class Standing(SimpleNamespace):
         del self.refused[case_no]
         self.fail(self.rules["platform"])
 
-    def publish(self, *records) -> None:
-        """The platform has these records of cases now."""
-        self._tell(("platform", "publish", {"feed": "cases", "records": list(records)}))
+    def publish(self, *records, feed="cases") -> None:
+        """The platform has these records now."""
+        self._tell(("platform", "publish", {"feed": feed, "records": list(records)}))
 
     def _tell(self, *commands) -> None:
         self.owner.stdin.write(json.dumps(commands) + "\n")

@@ -1,145 +1,214 @@
-"""No id, phone, name or address of anybody gets into Prefect or a log, whatever dies or is tried again.
+"""No id, phone, name or address of anybody gets into Prefect, a log or a file, whatever dies or is repeated.
 
-The made-up city's people are the canaries: first they are shown to be where they belong.
+People who are called as nobody else is are the canaries. First they are shown to be where they belong: in our
+ledger once its seals are opened, and in the other sides' books. Then everything is done that an operator, a
+failure or a crash can do; then they are looked for. It runs last: what the other tests did is looked through.
 """
 
-import asyncio
 import base64
 import json
 import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 
 from adapters.prefect_api.client import PrefectApi
+from adapters.sandbox.world.identity import mobile, party_code
 from adapters.stack.postgres_account import embedded_binaries
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.queries import data_keys
 from models.ledger.sealing import Sealing
 from tasks.subjects import RAW_FIELD
+from tests.tasks.records import UNKNOWN, feedback, granted
+from tests.ui.seen import (
+    BUSINESS_NOW,
+    ask,
+    deployment,
+    desk_page,
+    elsewhere,
+    ended,
+    new_record,
+    over_the_wire,
+    pushes_of,
+    refused_case,
+    rows,
+    wait,
+)
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
-FIELDS = ("id_number", "phone", "name", "address", "legal_person", "contact")
+OF_A_PARTY = ("name", "id_number", "legal_person", "contact", "phone", "address")
+FLOCK = range(7_310_001, 7_310_009)
+LOST = {"match": {"method": "POST", "path_regex": "^/sms"}, "do": {"kind": "store_then_reset"}, "times": 1}
+DEAD = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "do": {"kind": "before_close"}}
+TARGET = "01439100002800"
+DRAWN = (
+    "SELECT m.flow_run_id FROM mirror m JOIN cases c ON c.id = m.case_id"
+    " WHERE c.case_no = %s AND m.shown IS NOT NULL AND m.flow_run_id IS NOT NULL AND m.dirty_since IS NULL"
+)
+
+
+def canary(number):
+    """A party that is called, and lives, as nobody else."""
+    return {
+        "name": f"益阳市金雀{number}号拟测有限公司",
+        "kind": "法人及非法人组织",
+        "id_type": "统一社会信用代码",
+        "id_number": party_code("91", number),
+        "legal_person": f"欧阳金雀甲{number}",
+        "contact": f"上官金雀乙{number}",
+        "phone": mobile(number),
+        "address": f"湖南省益阳市赫山区金雀巷{number}号",
+    }
 
 
 def canaries(standing):
-    """What must be nowhere: ids, phones, names and addresses that are long enough to be nobody else's."""
-    world = Path(standing.folder) / "world"
-    found = set()
-    for line in (world / "feed_cases.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)["record"]
-        party = record.get("party") if isinstance(record, dict) else None
-        if isinstance(party, dict):
-            found |= {str(party[field]) for field in FIELDS if party.get(field)}
-    for person in json.loads((world / "liaisons.json").read_text(encoding="utf-8")):
-        found |= {str(person[field]) for field in ("phone", "name") if person.get(field)}
-    return {each for each in found if len(each) > 3}
-
-
-def wait(what, until, *, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := until()):
-        assert time.monotonic() < end, f"never came: {what}"
-        time.sleep(0.5)
+    """By class, what must be nowhere; each is long enough to be nobody else's."""
+    flock = [canary(number) for number in FLOCK]
+    found = {name: {party[name] for party in flock} for name in OF_A_PARTY}
+    people = json.loads(Path(standing.roster).read_text(encoding="utf-8"))
+    found["liaison"] = {person["name"] for person in people}
+    found["liaison_phone"] = {person["phone"] for person in people if person.get("phone")}
+    assert all(len(each) >= 8 for birds in found.values() for each in birds)
     return found
 
 
-def rows(url, sql, *values):
-    with psycopg.connect(url, autocommit=True) as conn:
-        return conn.execute(sql, values).fetchall()
+def text_of(*paths):
+    return "\n".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
 
 
-def test_nobody_is_in_prefect_or_in_any_log(standing):
+def accepted(standing, number, **changes):
+    """A canary's case, published, with its push accepted: its number."""
+    record = new_record(standing, party=canary(number), **changes)
+    standing.publish(record)
+    ask(standing, "SELECT 1 FROM effects e JOIN cases c ON c.id = e.case_id WHERE c.case_no = %s"
+                  " AND e.channel = 'push' AND e.state = 'accepted'", record["case_no"])  # fmt: skip
+    return record["case_no"]
+
+
+def test_nobody_is_in_prefect_or_in_any_log(standing, operators):
+    flock = iter(FLOCK)
     birds = canaries(standing)
-    assert len(birds) > 40
-    wait("pushes", lambda: rows(standing.ledger, "SELECT 1 FROM effects WHERE channel = 'push'"
-                                " AND state = 'accepted' LIMIT 1"))  # fmt: skip
+    begun = accepted(standing, next(flock))
+    standing.publish(whole(standing, next(flock)))
+    refused = refused_case(standing, party=canary(next(flock)))
+    put_in_front_of_people(standing, flock)
+    where_they_belong(standing, birds)
+    do_everything(standing, operators, begun, refused)
+    wait("the desk with what stopped", lambda: UNKNOWN in desk_page(standing, "desk-4-matters"))
+    wait("an alert", lambda: "新事件单" in text_of(Path(standing.folder) / "alerts.jsonl"))
+    every = sorted(each for some in birds.values() for each in some)
+    nowhere_in_prefect(standing, every, begun)
+    nowhere_in_files(standing, every)
 
-    # they are where they belong: in the other side's own books, and in ours, once opened
-    def over_there():
-        held = Path(standing.platform).read_text(encoding="utf-8")
-        return sum(bird in held for bird in birds) > 10
 
-    wait("more than ten of them over there", over_there)
-    assert sum(bird in asyncio.run(opened(standing)) for bird in birds) > 10
+def whole(standing, number):
+    """A canary's case that was granted: it is reported to the credit system."""
+    now = rows(standing, BUSINESS_NOW)[0][0]
+    record = granted(0, version=1, at=now, party=canary(number))
+    return record | {"case_no": new_record(standing)["case_no"], "accepted_at": now.isoformat()}
 
-    # a crash in the middle of the work
-    launcher = psutil.Process(launched(standing, "dispatcher"))
-    os.kill(launcher.children()[0].pid, signal.SIGKILL)
-    wait("another dispatcher", lambda: launched(standing, "dispatcher") not in {None, launcher.pid})
 
-    # a Retry by Prefect's own engine, in the worker; not of a refused push, which others look for
-    fine = "SELECT flow_run_id FROM mirror WHERE shown NOT IN ('推送被拒', '报送被拒', '已暂挂') LIMIT 1"
-    drawn_run = wait("a picture", lambda: rows(standing.ledger, fine))[0][0]
+def put_in_front_of_people(standing, flock):
+    """A quarantined record, an unknown item, a feedback of nobody."""
+    wrong = new_record(standing, party=canary(next(flock)), status="77")
+    unknown = new_record(standing, party=canary(next(flock)), item=UNKNOWN)
+    standing.publish(wrong, unknown)
+    stray = feedback(99_999_001, TARGET, summary=f"现场见{canary(next(flock))['legal_person']}在内")
+    standing.publish(stray, feed="feedback")
+    for number in (wrong["case_no"], stray["feedback_no"]):
+        ask(standing, "SELECT 1 FROM quarantine WHERE record_key = %s", number)
+    ask(standing, "SELECT 1 FROM incidents WHERE kind = 'unknown_item' AND key = %s", UNKNOWN)
 
-    async def retry():
-        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
-            await prefect.retry_run(drawn_run)
-            return drawn_run
 
-    run = asyncio.run(retry())
-    wait(
-        "the retry's log",
-        lambda: rows(standing.prefect, "SELECT 1 FROM task_run WHERE flow_run_id = %s", run),
+def where_they_belong(standing, birds):
+    """Each class is in our ledger, once opened, and in the other sides' own books."""
+    ask(standing, "SELECT 1 FROM effects e JOIN cases c ON c.id = e.case_id WHERE e.channel = 'credit_report'"
+                  " AND e.state = 'accepted' LIMIT 1")  # fmt: skip
+    ask(
+        standing, "SELECT 1 FROM effects WHERE channel = 'sms' AND state IN ('accepted', 'delivered') LIMIT 1"
     )
-    wait("the desk", lambda: rows(standing.prefect, "SELECT 1 FROM artifact WHERE key = 'desk-1-overview'"))
-
-    dump = subprocess.run(
-        [embedded_binaries() / "pg_dump", "--data-only", "--inserts", standing.prefect],
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    assert "desk-1-overview" in dump, "the dump holds what is looked through"
-    assert "镜像" in dump
-    assert [bird for bird in birds if bird in dump or escaped(bird) in dump] == []
-    assert [bird for bird in birds if bird in drawn(dump)] == [], "in the desk's pictures"
-    read = 0
-    for log in (Path(standing.folder) / "log").rglob("*.log"):
-        text = log.read_text(encoding="utf-8", errors="replace")
-        read += len(text)
-        assert [bird for bird in birds if bird in text or escaped(bird) in text] == [], log.name
-    assert read > 1000
-    cores = [
-        path for path in Path(standing.folder).rglob("core*") if path.is_file() and path.stat().st_size > 1e6
-    ]
-    assert cores == [], "no memory of a dead program is left behind"
+    raws, people = elsewhere(opened(standing))
+    for name in OF_A_PARTY:
+        assert sum(bird in raws for bird in birds[name]) >= 5, f"{name} in our ledger"
+    for name in ("liaison", "liaison_phone"):
+        assert all(bird in people for bird in birds[name]), f"{name} in our ledger"
+    theirs = text_of(standing.platform)
+    for name in OF_A_PARTY:
+        assert any(bird in theirs for bird in birds[name]), f"{name} on the platform"
+    assert any(bird in text_of(standing.credit) for bird in birds["id_number"]), "in the credit system"
+    assert any(bird in text_of(standing.sms) for bird in birds["liaison_phone"]), "at the gateway"
 
 
 async def opened(standing):
-    """Every case's record as it came, out of its seal."""
+    """Every record as it came, and every liaison, out of their seals."""
     sealing = Sealing(Keyring.load(Path(standing.folder) / "keys" / "seal.json"))
-    sql = (
-        "SELECT r.inbox_id, r.raw_sealed FROM inbox_raw r JOIN inbox i ON i.id = r.inbox_id"
-        " WHERE i.kind = 'case'"
-    )
     async with Ledger.open(standing.ledger, max_size=1) as ledger, ledger.reading() as conn:
-        found = await (await conn.execute(sql)).fetchall()
-        await data_keys.load(conn, sealing, [row["raw_sealed"] for row in found])
-    told = [
-        sealing.open_sealed(RAW_FIELD, row["inbox_id"], row["raw_sealed"]).decode(errors="replace")
-        for row in found
+        raws = await (await conn.execute("SELECT inbox_id, raw_sealed FROM inbox_raw")).fetchall()
+        people = await (await conn.execute("SELECT id, name_sealed, phone_sealed FROM liaisons")).fetchall()
+        await data_keys.load(conn, sealing, [row["raw_sealed"] for row in raws])
+    told = [sealing.open_sealed(RAW_FIELD, row["inbox_id"], row["raw_sealed"]) for row in raws]
+    named = [
+        sealing.open_sealed(f"liaisons.{column}", row["id"], row[f"{column}_sealed"])
+        for row in people
+        for column in ("name", "phone")
+        if row[f"{column}_sealed"]
     ]
-    return "".join(told)
+    return b"\n".join(told).decode(errors="replace"), b"\n".join(named).decode()
 
 
-def escaped(text):
-    """As a JSON text in a dump would spell it."""
-    return json.dumps(text)[1:-1]
+def do_everything(standing, operators, begun, refused):
+    """Whatever an operator, a failure or a crash can do."""
+    crash(standing, "dispatcher")
+    crash(standing, "worker")
+    retry(standing, rows(standing, DRAWN, begun)[0][0])
+    standing.mend(refused["case_no"])
+    for dry in (True, False):
+        form = {"limit": 500, "dry_run": dry, "operator": "值班员丁", "code": operators("值班员丁")()}
+        assert run_of(standing, "rerun-failed", form)["name"] in {"试算完成", "已重试"}
+    wait("the push", lambda: pushes_of(standing, refused["own_id"]))
+    release_a_held_text(standing, operators)
+    standing.fail([DEAD])
+    standing.publish(*(new_record(standing, party=canary(number)) for number in FLOCK[-2:]))
+    dead = "SELECT 1 FROM incidents WHERE kind = 'breaker_open' AND closed_at IS NULL"
+    ask(standing, dead)
+    standing.fail([])
+    wait("healed", lambda: not rows(standing, dead))
+    assert run_of(standing, "reconcile", {})["type"] == "COMPLETED"
+    for name in ("sweep", "desk", "housekeeping"):
+        assert run_of(standing, name, {})["type"] == "COMPLETED", name
 
 
-def drawn(dump):
-    """The pictures of the desk, which a dump shows as base64."""
-    return "".join(
-        base64.b64decode(data).decode() for data in re.findall(r"svg\+xml;base64,([\w+/=]+)", dump)
-    )
+def release_a_held_text(standing, operators):
+    """A text whose answer is lost is held, and goes once more by two people."""
+    standing.fail([LOST], system="sms")
+    standing.publish(new_record(standing, party=canary(FLOCK[0])))
+    held = ask(standing, "SELECT own_id FROM effects WHERE channel = 'sms' AND state = 'held'")["own_id"]
+    standing.fail([], system="sms")
+    for name in ("值班员戊", "值班员己"):
+        form = {"own_id": held, "operator": name, "code": operators(name)()}
+        assert run_of(standing, "release-held", form)["name"] in {"已申请", "已放行"}
+    ask(standing, "SELECT 1 FROM effects WHERE own_id = %s AND state IN ('accepted', 'delivered')", held)
+
+
+def run_of(standing, name, parameters):
+    """The state in which a run of this deployment ended."""
+    place = f"/deployments/{deployment(standing, name)}/create_flow_run"
+    run = over_the_wire(standing, place, {"parameters": parameters, "state": {"type": "SCHEDULED"}})
+    return ended(standing, name, id=run["id"])["state"]
+
+
+def crash(standing, name):
+    """What a launcher has started dies at once, and is there again."""
+    launcher = psutil.Process(wait(name, lambda: launched(standing, name)))
+    child = wait("its child", launcher.children)[0]
+    os.kill(child.pid, signal.SIGKILL)
+    wait(f"another {name}", lambda: launched(standing, name) not in {None, launcher.pid})
 
 
 def launched(standing, name):
@@ -149,3 +218,71 @@ def launched(standing, name):
     except (OSError, ValueError):
         return None
     return noted.get(name, {}).get("pid")
+
+
+def retry(standing, run):
+    """A Retry by Prefect's own engine, in the worker."""
+
+    async def click():
+        async with PrefectApi(f"{standing.ui}/api", auth=standing.login) as prefect:
+            await prefect.retry_run(run)
+
+    elsewhere(click())
+    body = {"flow_runs": {"id": {"any_": [str(run)]}}}
+    wait("the retry's tasks", lambda: over_the_wire(standing, "/task_runs/filter", body))
+
+
+def nowhere_in_prefect(standing, birds, number):
+    """Every column of its database, the desk's pictures, and what its API answers."""
+    dump = subprocess.run(
+        [embedded_binaries() / "pg_dump", "--data-only", "--inserts", standing.prefect],
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    for table in ("flow_run", "flow_run_state", "task_run", "log", "artifact", "events", "automation"):
+        assert f"INSERT INTO public.{table} " in dump, "the dump holds what is looked through"
+    assert number in dump
+    assert found(birds, dump) == []
+    pictures = re.findall(r"svg\+xml;base64,([\w+/=]+)", dump)
+    assert pictures
+    assert found(birds, "\n".join(base64.b64decode(data).decode() for data in pictures)) == []
+    answered = [
+        over_the_wire(standing, f"/{what}/filter", {"limit": 200})
+        for what in (
+            "flow_runs",
+            "task_runs",
+            "logs",
+            "artifacts",
+            "deployments",
+            "automations",
+            "block_documents",
+        )
+    ]
+    answered.append(over_the_wire(standing, "/events/filter", {"limit": 50}))
+    assert all(answered)
+    assert found(birds, json.dumps(answered, ensure_ascii=False)) == []
+
+
+def nowhere_in_files(standing, birds):
+    """Output of every program, the journal, alerts, and whatever else lies about."""
+    folder = Path(standing.folder)
+    theirs = {Path(standing.roster).parent, Path(standing.platform).parent, folder / "keys"}
+    looked: dict[str, int] = {}
+    for path in folder.rglob("*"):
+        if not path.is_file() or any(place in path.parents for place in theirs) or "postgres" in str(path):
+            continue
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        looked[path.relative_to(folder).parts[0]] = looked.get(path.relative_to(folder).parts[0], 0) + len(
+            text
+        )
+        assert found(birds, text) == [], path
+    assert looked.get("log", 0) > 1000, looked
+    assert any("journal" in name for name in looked), looked
+    assert looked["alerts.jsonl"] > 0
+    cores = [path for path in folder.rglob("core*") if path.is_file() and path.stat().st_size > 1e6]
+    assert cores == [], "no memory of a dead program is left behind"
+
+
+def found(birds, text):
+    """Those that are in the text, as they are or as a JSON text would spell them."""
+    return [bird for bird in birds if bird in text or json.dumps(bird)[1:-1] in text]

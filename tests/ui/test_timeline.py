@@ -1,6 +1,6 @@
 """A case is found by its number, and its log page tells what has happened to it so far."""
 
-from tests.ui.seen import BROWSER, ask, new_record, picture, rows, search_run
+from tests.ui.seen import BROWSER, ask, new_record, picture, refused_case, rows, search_run
 
 pytestmark = BROWSER
 
@@ -33,3 +33,19 @@ def test_the_log_page_is_the_cases_timeline(standing, page) -> None:
     assert f"全貌：shenguan case show {number}" in lines[told[0]]
     assert happened <= len(set(lines)) == len(lines), "every line of the history, once"
     picture(page, "timeline")
+
+
+def test_cases_of_a_kind_are_found_by_a_word_and_what_needs_a_person_is_red(standing, page) -> None:
+    records = [new_record(standing) for _ in range(2)]
+    standing.publish(*records)
+    refused = refused_case(standing)
+    for record in records:
+        ask(standing, CLAIMED, record["case_no"])
+    standing.mend(refused["case_no"])
+    search_run(page, standing, "劳务派遣")
+    listed = page.get_by_role("link")
+    for number in (refused["case_no"], *(record["case_no"] for record in records)):
+        listed.filter(has_text=number).first.wait_for()
+    page.get_by_text("推送被拒").first.wait_for()
+    page.get_by_text("待反馈").first.wait_for()
+    picture(page, "runs-of-a-kind")
