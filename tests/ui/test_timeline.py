@@ -47,5 +47,5 @@ def test_cases_of_a_kind_are_found_by_a_word_and_what_needs_a_person_is_red(stan
     for number in (refused["case_no"], *(record["case_no"] for record in records)):
         listed.filter(has_text=number).first.wait_for()
     page.get_by_text("推送被拒").first.wait_for()
-    page.get_by_text("待反馈").first.wait_for()
+    page.get_by_text("已受理").first.wait_for()
     picture(page, "runs-of-a-kind")
