@@ -305,17 +305,20 @@ def plot(made: Mapping[str, Any], path: Path) -> None:
         ("seconds_per_case", 1e5, "10 µs a case"),
     ):
         cost.plot(sizes, [row[key] * scale for row in made["sizes"].values()], marker="o", label=name)
-    cost.set_xscale("log")
+    if sizes:
+        cost.set_xscale("log")
     cost.set_ylim(bottom=0)
     cost.set_xlabel("settled cases in the ledger")
-    cost.legend()
+    if sizes:
+        cost.legend()
     for number, row in made["waiting"].items():
         memory.plot(*zip(*row["curve"], strict=True), label=f"{int(number):,} waiting")
     memory.axhline(MEMORY_MIB, linestyle=":")
     memory.set_ylim(bottom=0)
     memory.set_xlabel("seconds")
     memory.set_ylabel("MiB of a dispatcher")
-    memory.legend()
+    if made["waiting"]:
+        memory.legend()
     figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
