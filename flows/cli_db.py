@@ -34,7 +34,7 @@ def maintain(
 ) -> None:
     """See _MAINTAIN."""
     from config.owner_settings import owner_database_url
-    from tasks.maintaining import maintain as keep_months
+    from models.ledger.maintaining import maintain as keep_months
 
     if archive and to is None:
         raise typer.BadParameter("归档须给出文件夹：--to", param_hint="--to")

@@ -20,7 +20,7 @@ SHAPES: Mapping[str, str] = {
     "bench mirror": "flows.bench_shapes.Mirror",
     "case show": "tasks.case_told.CaseTold",
     "cases import": "tasks.import_report.ImportReport",
-    "db maintain": "tasks.maintaining.Maintained",
+    "db maintain": "models.ledger.maintaining.Maintained",
     "decide": "tasks.deciding.Decided",
     "demo": "flows.cli_schemas.demo_summary",
     "dispatch": "tasks.results.Ended",
