@@ -32,7 +32,7 @@ from benchmarks.standing import NotMeasured
 from models.ledger.connection import Ledger
 from models.ledger.queries import showing
 from models.ledger.writer import HistoryRow, write_history
-from tasks.showing import Mirroring
+from tasks.mirror.showing import Mirroring
 
 _CASES = """
 INSERT INTO cases (id, source, case_no, data_version, inbox_id, state, item_code, item_version, item_name,

@@ -17,7 +17,7 @@ from adapters.stack.processes import Supervisor
 from adapters.stack.ready import free_port
 from adapters.stack.worker import worker_program
 from benchmarks.database import Databases
-from tasks.showing import CASE_DEPLOYMENT
+from tasks.mirror.showing import CASE_DEPLOYMENT
 
 DATABASE = "bench_prefect"
 _POOL = "bench"

@@ -5,10 +5,10 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from tasks import prefect_tasks as steps
 from tasks.composition import current, open_services
-from tasks.form_fields import asked
-from tasks.prefect_case import case_of_run
+from tasks.engine import steps
+from tasks.engine.case import case_of_run
+from tasks.operators.form_fields import asked
 
 
 @flow(name="办件全周期", persist_result=False)

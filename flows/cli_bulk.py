@@ -10,8 +10,8 @@ from flows.cli_output import begin_work, busy, say
 from flows.cli_signing import code_of, signed
 
 if TYPE_CHECKING:
-    from tasks.bulk_rerun import BulkRerun
-    from tasks.rerun_form import Wanted
+    from tasks.operators.bulk_rerun import BulkRerun
+    from tasks.operators.rerun_form import Wanted
 
 _SHOWN = 50
 
@@ -21,7 +21,7 @@ def rerun_many(
 ) -> None:
     """List what the filters choose; with ``go`` ask for it again, under a proven name."""
     from flows.cli_findings import FINE, HELD_REMAIN
-    from tasks.rerun_form import wanted
+    from tasks.operators.rerun_form import wanted
 
     form = wanted(limit=limit, **filters)
     if go and not by:
@@ -35,8 +35,8 @@ def rerun_many(
 
 
 async def _run(form: "Wanted", *, by: str, code: str, go: bool) -> "BulkRerun":
-    from tasks.bulk_rerun import look, rerun_failed
     from tasks.composition import open_services
+    from tasks.operators.bulk_rerun import look, rerun_failed
 
     async with open_services() as services:
         if not go:

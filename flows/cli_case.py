@@ -11,7 +11,7 @@ from flows.cli_signing import Code, OptionalBy, code_of, signed
 
 if TYPE_CHECKING:
     from tasks.case_told import CaseTold, EffectTold, HandoverTold, TextTold
-    from tasks.rerunning import Rerun
+    from tasks.operators.rerunning import Rerun
 
 _RERUN = """立即执行一个办件到期的全部步骤，被拒与暂挂的推送、报送再试一次；可重复执行，不依赖 Prefect。
 
@@ -87,7 +87,7 @@ async def _read(number: str) -> "CaseTold":
 async def _rerun(number: str, by: str, code: str) -> "Rerun":
     from tasks.cases import find_case
     from tasks.composition import open_services
-    from tasks.rerunning import rerun_case
+    from tasks.operators.rerunning import rerun_case
 
     async with open_services() as services:
         await find_case(services.ledger, number)  # a mistyped number uses up no code

@@ -48,7 +48,7 @@ def statement(
 
     async def run() -> int:
         from tasks.composition import open_services
-        from tasks.statement import write_statement
+        from tasks.reconciliation.statement import write_statement
 
         async with open_services() as services:
             return await write_statement(services.ledger, out)

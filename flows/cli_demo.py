@@ -89,7 +89,7 @@ def _log_to(path: Path) -> None:
 
 
 def _end_prefect() -> None:
-    from tasks.prefect_end import say_the_rest
+    from tasks.engine.end import say_the_rest
 
     say_the_rest()
 
@@ -98,7 +98,7 @@ async def _run(stack: "Stack", console: Console) -> dict[str, Any]:
     from models.ledger.queries import clock, summary
     from tasks.city_loading import load_city_into
     from tasks.composition import open_services
-    from tasks.showing import Mirroring
+    from tasks.mirror.showing import Mirroring
 
     world = json.loads((stack.simulators.world / "world.json").read_text(encoding="utf-8"))
     people = json.loads((stack.simulators.world / "liaisons.json").read_text(encoding="utf-8"))
@@ -121,7 +121,7 @@ async def _run(stack: "Stack", console: Console) -> dict[str, Any]:
             new = await summary.planned_since(conn, begun)
             first = await summary.first_settled(conn)
             sizes = await summary.bytes_of_ledger(conn)
-        from tasks.statement import write_statement
+        from tasks.reconciliation.statement import write_statement
 
         await write_statement(services.ledger, stack.folder / "statement.jsonl")
     return {

@@ -11,7 +11,7 @@ from flows.cli_signing import By, Code, code_of, signed
 
 if TYPE_CHECKING:
     from tasks.composition import Services
-    from tasks.deciding import Quarantined
+    from tasks.operators.deciding import Quarantined
 
 T = TypeVar("T")
 _RELEASE = """把一条隔离记录放回待核对，再试一次。
@@ -48,8 +48,8 @@ def list_records(
 ) -> None:
     """列出隔离中的记录；有记录时退出码 1。"""
     from flows.cli_findings import FINDINGS, FINE
-    from tasks.deciding import list_quarantine
-    from tasks.desk_lists import QuarantineList
+    from tasks.desk.lists import QuarantineList
+    from tasks.operators.deciding import list_quarantine
 
     found = _run(lambda services: list_quarantine(services.ledger, limit=limit))
     say(QuarantineList(found), (_line(each) for each in found), json_out=json_out)
@@ -58,7 +58,7 @@ def list_records(
 
 def show_record(said: Said, json_out: Json = False) -> None:
     """一条隔离记录：违反的规则、负责人、期限与原始内容的摘要值（内容本身保持密封）。"""
-    from tasks.deciding import show_quarantine
+    from tasks.operators.deciding import show_quarantine
 
     one = _run(lambda services: show_quarantine(services.ledger, said))
     more = (
@@ -69,7 +69,7 @@ def show_record(said: Said, json_out: Json = False) -> None:
 
 def release_record(said: Said, by: By, code: Code = None, json_out: Json = False) -> None:
     """See _RELEASE."""
-    from tasks.deciding import Released, release
+    from tasks.operators.deciding import Released, release
 
     spoken = code_of(code)
 
@@ -84,7 +84,7 @@ def release_record(said: Said, by: By, code: Code = None, json_out: Json = False
 def incidents(json_out: Json = False) -> None:
     """列出未了结的事件单：一件事一张单，不论挡住多少办件；有未了结时退出码 1。"""
     from flows.cli_findings import FINDINGS, FINE
-    from tasks.desk_lists import list_incidents
+    from tasks.desk.lists import list_incidents
 
     found = _run(lambda services: list_incidents(services.ledger))
     lines = (
@@ -104,8 +104,8 @@ def decide(
     json_out: Json = False,
 ) -> None:
     """See _DECIDE."""
-    from tasks.deciding import Decided
-    from tasks.deciding import decide as write
+    from tasks.operators.deciding import Decided
+    from tasks.operators.deciding import decide as write
 
     spoken = code_of(code)
 
@@ -119,7 +119,7 @@ def decide(
 
 def release(own_id: OwnId, by: By, code: Code = None, json_out: Json = False) -> None:
     """See _RELEASE_TEXT."""
-    from tasks.releasing import release_text
+    from tasks.operators.releasing import release_text
 
     spoken = code_of(code)
     done = _run(lambda services: release_text(services.ledger, services.sealing, own_id, by=by, code=spoken))

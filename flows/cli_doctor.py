@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
 def doctor(json_out: Json = False) -> None:
     """逐项体检：设置、密钥、数据库、时钟、外部系统、Prefect、磁盘、日历。全好 0，有注意 1，有坏 2。"""
     from config.surroundings import take_up_settings
-    from tasks.diagnosis import LEVEL_NAMES
-    from tasks.doctor import examine
+    from tasks.doctor.diagnosis import LEVEL_NAMES
+    from tasks.doctor.examining import examine
 
     take_up_settings(STANDING)
     found = asyncio.run(examine(Path.cwd()))

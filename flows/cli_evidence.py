@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.evidence.heads import Head
     from models.evidence.pack import PackVerified
     from models.evidence.signing import Verifier
-    from tasks.evidence_log import LogVerified
+    from tasks.evidence.log import LogVerified
 
 evidence = typer.Typer(help="留痕：封存、核验、证据包。", no_args_is_help=True, rich_markup_mode=None)
 PublicKey = Annotated[
@@ -91,7 +91,7 @@ def export(
     from models.evidence.folder import EvidenceFolder
     from models.evidence.signing import SigningKeyBroken
     from tasks.composition import open_services
-    from tasks.evidence_export import Exported, export_case
+    from tasks.evidence.export import Exported, export_case
 
     if opened and not by:
         raise typer.BadParameter("附明文须有经办人：请加 --by", param_hint="--by")
@@ -141,8 +141,8 @@ def forget(
 ) -> None:
     """See _FORGET."""
     from tasks.composition import open_services
-    from tasks.forgetting import ForgetTold
-    from tasks.forgetting import forget as ask_or_confirm
+    from tasks.evidence.forgetting import ForgetTold
+    from tasks.evidence.forgetting import forget as ask_or_confirm
 
     said = code_of(code)
 
@@ -220,7 +220,7 @@ def _verify_log(verifier: "Verifier | None", kept: "Head | None", archive: Path 
     from models.evidence.folder import EvidenceFolder
     from models.evidence.signing import SigningKeyBroken, public_file
     from models.ledger.connection import Ledger
-    from tasks.evidence_log import LogVerified, verify_log
+    from tasks.evidence.log import LogVerified, verify_log
 
     settings = begin_work(log_level="warning")
     if verifier is None and settings.evidence_key_file is not None:

@@ -10,9 +10,9 @@ import typer
 from flows.cli_output import Json, as_json, begin_work, say
 
 if TYPE_CHECKING:
-    from tasks.import_lines import ImportFile
-    from tasks.import_report import ImportReport
-    from tasks.importing import ClockChoice
+    from tasks.imports.importing import ClockChoice
+    from tasks.imports.lines import ImportFile
+    from tasks.imports.report import ImportReport
 
 REPORTS = Path("var") / "import"
 Kind = Literal["case", "feedback"]
@@ -70,7 +70,7 @@ def read(kind: Kind, path: Path, mapping: Path) -> "ImportFile":
     """The file, read to its end; ends the command with every problem where it or its mapping is unusable."""
     from adapters.files import FileUnreadable, MappingWrong, load_mapping
     from flows.cli_findings import USAGE
-    from tasks.import_lines import read_file
+    from tasks.imports.lines import read_file
 
     try:
         return read_file(path, load_mapping(mapping), kind)
@@ -86,7 +86,7 @@ def read(kind: Kind, path: Path, mapping: Path) -> "ImportFile":
 
 async def _run(file: "ImportFile", asked: "ClockChoice | None") -> "ImportReport":
     from tasks.composition import open_services
-    from tasks.importing import choose_clock, import_files
+    from tasks.imports.importing import choose_clock, import_files
 
     async with open_services() as services:
         (report,) = await import_files(services, [file], on=await choose_clock(services, asked))

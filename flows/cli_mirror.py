@@ -8,7 +8,7 @@ import typer
 from flows.cli_output import Json, begin_work, busy, say
 
 if TYPE_CHECKING:
-    from tasks.mirror_rebuild import Rebuilt
+    from tasks.mirror.rebuild import Rebuilt
 
 mirror = typer.Typer(help="Prefect 里的办件镜像。", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,7 +37,7 @@ def rebuild(
 
 async def _rebuild(timeout_s: float) -> "Rebuilt":
     from tasks.composition import open_services
-    from tasks.mirror_rebuild import rebuild as draw
+    from tasks.mirror.rebuild import rebuild as draw
 
     async with open_services() as services:
         return await draw(services, timeout_s=timeout_s)

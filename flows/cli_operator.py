@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def add(name: Name, json_out: Json = False) -> None:
     """新建账户。密钥只显示这一次：请当面交给本人，录入手机上的验证器（TOTP）。"""
     from tasks.composition import open_services
-    from tasks.operators import NewOperator, add_operator
+    from tasks.operators.accounts import NewOperator, add_operator
 
     async def run() -> NewOperator:
         async with open_services() as services:
@@ -39,7 +39,7 @@ def add(name: Name, json_out: Json = False) -> None:
 def show_all(json_out: Json = False) -> None:
     """列出账户：建立、最近使用、是否停用或暂停；不含密钥。"""
     from tasks.composition import open_services
-    from tasks.operators import OperatorList, list_operators
+    from tasks.operators.accounts import OperatorList, list_operators
 
     async def run() -> OperatorList:
         async with open_services() as services:
@@ -63,7 +63,7 @@ def show_all(json_out: Json = False) -> None:
 def disable(name: Name, json_out: Json = False) -> None:
     """停用账户；已做过的事仍记在其名下。"""
     from tasks.composition import open_services
-    from tasks.operators import OperatorEnded, disable_operator
+    from tasks.operators.accounts import OperatorEnded, disable_operator
 
     async def run() -> OperatorEnded:
         async with open_services() as services:
@@ -77,7 +77,7 @@ def disable(name: Name, json_out: Json = False) -> None:
 def unlock(name: Name, json_out: Json = False) -> None:
     """口令连续错误后立即恢复：不必再等；错误的记录仍在。"""
     from tasks.composition import open_services
-    from tasks.operators import OperatorUnlocked, unlock_operator
+    from tasks.operators.accounts import OperatorUnlocked, unlock_operator
 
     async def run() -> OperatorUnlocked:
         async with open_services() as services:

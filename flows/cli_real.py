@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from adapters.stack.plan import Plan
     from adapters.stack.stack import Stack
-    from tasks.import_lines import ImportFile, Line
-    from tasks.import_report import ImportReport
+    from tasks.imports.lines import ImportFile, Line
+    from tasks.imports.report import ImportReport
 
 SINCE = date(2004, 1, 1)
 """The first day the working-day calendar knows."""
@@ -64,7 +64,7 @@ def _real(project: Path, data: Path, *, again: bool, json_out: bool) -> int:
     from flows.cli_compare import compare_from_outside
     from flows.cli_findings import FINDINGS, FINE
     from flows.cli_import import read, write
-    from tasks.real_summary import RealSummary
+    from tasks.imports.real_summary import RealSummary
 
     begun = time.monotonic()
     console = Console(stderr=json_out)
@@ -132,8 +132,8 @@ async def _run(
     from models.ledger.queries import summary
     from tasks.city_loading import load_city_into
     from tasks.composition import open_services
-    from tasks.importing import by_week, import_files
-    from tasks.statement import write_statement
+    from tasks.imports.importing import by_week, import_files
+    from tasks.reconciliation.statement import write_statement
 
     people = json.loads((stack.simulators.world / "liaisons.json").read_text(encoding="utf-8"))
     weeks = sum(1 for _ in by_week(files))

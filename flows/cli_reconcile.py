@@ -11,7 +11,7 @@ from flows.cli_signing import Code, OptionalBy, code_of, signed
 if TYPE_CHECKING:
     from datetime import date
 
-    from tasks.reconciled import Reconciled
+    from tasks.reconciliation.reconciled import Reconciled
 
 _HELP = """对账：按部门、环节、系统，以笔数与摘要比对本方台账与对方所存；补认、补发、列出不能解释的差异。
 
@@ -46,7 +46,7 @@ def reconcile(
 ) -> None:
     """See ``_HELP``."""
     from flows.cli_findings import FINDINGS, FINE
-    from tasks.reconciled import sentences
+    from tasks.reconciliation.reconciled import sentences
 
     which = _day(day)
     if (lost or new_host or new_ledger) and not by:
@@ -82,9 +82,9 @@ async def _run(
     by: str,
     code: str,
 ) -> "Reconciled":
-    from tasks import restoring
     from tasks.composition import open_services
-    from tasks.reconciled import reconcile as account
+    from tasks.reconciliation.reconciled import reconcile as account
+    from tasks.restore import restoring
 
     async with open_services() as services:
         who = f"{services.guard.host}（对账自动开锁）"

@@ -19,38 +19,38 @@ SHAPES: Mapping[str, str] = {
     "bench latency": "flows.bench_shapes.Latency",
     "bench mirror": "flows.bench_shapes.Mirror",
     "case show": "tasks.case_told.CaseTold",
-    "cases import": "tasks.import_report.ImportReport",
+    "cases import": "tasks.imports.report.ImportReport",
     "db maintain": "models.ledger.maintaining.Maintained",
-    "decide": "tasks.deciding.Decided",
+    "decide": "tasks.operators.deciding.Decided",
     "demo": "flows.cli_schemas.demo_summary",
     "dispatch": "tasks.results.Ended",
-    "doctor": "tasks.diagnosis.Diagnosis",
+    "doctor": "tasks.doctor.diagnosis.Diagnosis",
     "drain": "tasks.draining.Drained",
-    "evidence export": "tasks.evidence_export.Exported",
-    "evidence forget": "tasks.forgetting.ForgetTold",
+    "evidence export": "tasks.evidence.export.Exported",
+    "evidence forget": "tasks.evidence.forgetting.ForgetTold",
     "evidence resume": "tasks.resuming.Resumed",
     "evidence verify": "flows.cli_schemas.evidence_verified",
-    "feedback import": "tasks.import_report.ImportReport",
-    "incidents": "tasks.desk_lists.IncidentList",
+    "feedback import": "tasks.imports.report.ImportReport",
+    "incidents": "tasks.desk.lists.IncidentList",
     "keys create": "tasks.setting_up.Keys",
     "keys evidence": "tasks.setting_up.EvidenceKey",
-    "keys rewrap": "tasks.rewrapping.Rewrapped",
+    "keys rewrap": "tasks.evidence.rewrapping.Rewrapped",
     "keys rotate": "tasks.setting_up.Keys",
     "listen": "tasks.results.Ended",
     "load-city": "tasks.results.CityLoaded",
-    "mirror rebuild": "tasks.mirror_rebuild.Rebuilt",
+    "mirror rebuild": "tasks.mirror.rebuild.Rebuilt",
     "migrate": "tasks.setting_up.Migrated",
-    "operator add": "tasks.operators.NewOperator",
-    "operator disable": "tasks.operators.OperatorEnded",
-    "operator list": "tasks.operators.OperatorList",
-    "operator unlock": "tasks.operators.OperatorUnlocked",
+    "operator add": "tasks.operators.accounts.NewOperator",
+    "operator disable": "tasks.operators.accounts.OperatorEnded",
+    "operator list": "tasks.operators.accounts.OperatorList",
+    "operator unlock": "tasks.operators.accounts.OperatorUnlocked",
     "provision": "tasks.setting_up.Provisioned",
-    "quarantine list": "tasks.desk_lists.QuarantineList",
-    "quarantine release": "tasks.deciding.Released",
-    "quarantine show": "tasks.deciding.Quarantined",
-    "real": "tasks.real_summary.RealSummary",
-    "release": "tasks.releasing.ReleaseTold",
-    "reconcile": "tasks.reconciled.Reconciled",
+    "quarantine list": "tasks.desk.lists.QuarantineList",
+    "quarantine release": "tasks.operators.deciding.Released",
+    "quarantine show": "tasks.operators.deciding.Quarantined",
+    "real": "tasks.imports.real_summary.RealSummary",
+    "release": "tasks.operators.releasing.ReleaseTold",
+    "reconcile": "tasks.reconciliation.reconciled.Reconciled",
     "rerun": "flows.cli_schemas.rerun_shapes",
     "statement": "tasks.results.StatementWritten",
     "status": "tasks.status_told.Status",
@@ -74,8 +74,8 @@ def demo_summary() -> Any:
 
 def rerun_shapes() -> Any:
     """What a rerun of one case prints, or one by a filter (``--failed``)."""
-    from tasks.bulk_rerun import BulkRerun
-    from tasks.rerunning import Rerun
+    from tasks.operators.bulk_rerun import BulkRerun
+    from tasks.operators.rerunning import Rerun
 
     return Rerun | BulkRerun
 
@@ -83,7 +83,7 @@ def rerun_shapes() -> Any:
 def evidence_verified() -> Any:
     """The whole log's report, or a pack's."""
     from models.evidence.pack import PackVerified
-    from tasks.evidence_log import LogVerified
+    from tasks.evidence.log import LogVerified
 
     return LogVerified | PackVerified
 

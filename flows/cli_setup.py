@@ -102,8 +102,8 @@ def rewrap(json_out: Json = False) -> None:
     from models.ledger.connection import Ledger
     from models.ledger.keyring import Keyring
     from models.ledger.sealing import Sealing
-    from tasks.rewrapping import Rewrapped
-    from tasks.rewrapping import rewrap as wrap_again
+    from tasks.evidence.rewrapping import Rewrapped
+    from tasks.evidence.rewrapping import rewrap as wrap_again
 
     settings = begin_work(log_level="warning")
     sealing = Sealing(Keyring.load(settings.seal_keys_file))

@@ -33,7 +33,7 @@ def code_of(given: str | None) -> str:
 
 
 async def signed(services: "Services", *, by: str, code: str, act: str, subject: str) -> str:
-    """The proven name; see :func:`tasks.operators.prove`."""
-    from tasks.operators import prove
+    """The proven name; see :func:`tasks.operators.accounts.prove`."""
+    from tasks.operators.accounts import prove
 
     return await prove(services.ledger, services.sealing, name=by, code=code, act=act, subject=subject)

@@ -89,7 +89,7 @@ def lines(told: "Status") -> Iterator[str]:
 
 
 def _complete(each: "Completeness") -> str:
-    from tasks.reconciled import percent
+    from tasks.reconciliation.reconciled import percent
 
     by = "（按回执）" if each.system == "sms" else ""
     asked = f"，待人工 {each.unexplained}" if each.unexplained else ""

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.composition import current, open_services
-from tasks.desk import show_desk
+from tasks.desk.keeping import show_desk
 
 
 @flow(name="联动看板", flow_run_name="联动看板", persist_result=False)

@@ -3,8 +3,8 @@
 from prefect import flow, get_run_logger
 from pydantic import Field
 
-from tasks import prefect_tasks as steps
 from tasks.composition import open_services
+from tasks.engine import steps
 
 
 @flow(name="事件", persist_result=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from tasks.prefect_reconcile import reconciled
+from tasks.engine.reconcile import reconciled
 
 _DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from models.domain.errors import ShenguanError
 from tasks.composition import current, open_services
-from tasks.form_fields import asked
-from tasks.prefect_asked import asked_at
-from tasks.releasing import release_text
+from tasks.engine.asked import asked_at
+from tasks.operators.form_fields import asked
+from tasks.operators.releasing import release_text
 
 
 @flow(name="放行暂挂短信", flow_run_name="放行短信 {own_id}", persist_result=False)

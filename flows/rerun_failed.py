@@ -7,11 +7,11 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from models.domain.errors import ShenguanError
-from tasks.bulk_rerun import look
 from tasks.composition import current, open_services
-from tasks.form_fields import asked
-from tasks.prefect_rerun import show_found, signed_rerun
-from tasks.rerun_form import ALL, LIMIT, ChannelChoice, Day, ReasonChoice, StageChoice, wanted
+from tasks.engine.rerun import show_found, signed_rerun
+from tasks.operators.bulk_rerun import look
+from tasks.operators.form_fields import asked
+from tasks.operators.rerun_form import ALL, LIMIT, ChannelChoice, Day, ReasonChoice, StageChoice, wanted
 
 
 @flow(name="批量重试", flow_run_name="批量重试", persist_result=False)

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks.composition import open_services
-from tasks.prefect_tasks import every_step
+from tasks.engine.steps import every_step
 
 
 @flow(name="总巡检", flow_run_name="总巡检", persist_result=False)

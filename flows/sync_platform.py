@@ -2,8 +2,8 @@
 
 from prefect import flow
 
-from tasks import prefect_tasks as steps
 from tasks.composition import open_services
+from tasks.engine import steps
 
 
 @flow(name="同步办件", flow_run_name="同步办件", persist_result=False)

@@ -22,7 +22,7 @@ from models.domain.workdays import business_day, start_of_day
 from models.ledger.queries import alerts, clock, standing
 from models.ledger.queries.alerts import Patience, Told
 from tasks.composition import Services
-from tasks.showing import AWAY
+from tasks.mirror.showing import AWAY
 
 log = structlog.get_logger(__name__)
 

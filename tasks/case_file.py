@@ -21,6 +21,7 @@ from models.domain.messages import (
 from models.domain.reasons import answer_name, reason_name
 from models.ledger.connection import Ledger
 from models.ledger.queries import case_file, clock, credit
+from tasks.admission.pinning import pinned_items
 from tasks.case_told import (
     CaseTold,
     CheckTold,
@@ -31,8 +32,7 @@ from tasks.case_told import (
     TextTold,
 )
 from tasks.in_front import approval_owner
-from tasks.pinning import pinned_items
-from tasks.timeline import timeline
+from tasks.mirror.timeline import timeline
 from tasks.waits import Wait, why_case, why_handover
 
 _RECEIPTS: Mapping[str, str] = {"DELIVRD": "已送达"}

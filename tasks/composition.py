@@ -31,9 +31,9 @@ from models.ledger.connection import Ledger
 from models.ledger.key_check import assert_ours
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
-from tasks.beside import Beside
-from tasks.guarding import SenderGuard
-from tasks.sealer import Sealer
+from tasks.evidence.sealer import Sealer
+from tasks.restore.guarding import SenderGuard
+from tasks.sending.beside import Beside
 from tasks.watchdog import watched
 
 

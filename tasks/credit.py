@@ -23,10 +23,10 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, credit, data_keys, inbox, quarantine
 from models.ledger.sealing import Sealing
 from tasks.advice import our_check
+from tasks.evidence.subjects import RAW_FIELD, party_index
 from tasks.in_front import OPERATIONS_DESK, due_at, in_front_of_a_person
-from tasks.pacing import turn
 from tasks.planning import PLATFORM, owed_return, plan
-from tasks.subjects import RAW_FIELD, party_index
+from tasks.sending.pacing import turn
 from tasks.turns import Read, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from models.domain.lifecycles.effect import Channel
 from models.ledger.queries.bell import ANYTHING, CHECK, NEWS
 from tasks import steps
-from tasks.batch_runs import BatchRuns
 from tasks.composition import Services, open_services
-from tasks.desk import keep_desk
+from tasks.desk.keeping import keep_desk
 from tasks.draining import worked
 from tasks.lanes import Lane, Turn
-from tasks.showing import Mirroring
+from tasks.mirror.batch_runs import BatchRuns
+from tasks.mirror.showing import Mirroring
 from tasks.steps import Counts
 from tasks.watching import Watch
 

@@ -9,7 +9,7 @@ from typing import Any
 from models.ledger.queries import clock, effects
 from tasks import steps
 from tasks.composition import Services, open_services
-from tasks.sealer import EvidenceBroken, SealingStopped
+from tasks.evidence.sealer import EvidenceBroken, SealingStopped
 
 _QUIET_ROUNDS = 3
 """Rounds without news before the work counts as done: a feed's place is read at least twice."""

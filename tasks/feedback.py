@@ -27,10 +27,10 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import cases, clock, feedback, handovers, importing, inbox
 from models.ledger.queries.arrivals import NewExpected
 from models.ledger.sealing import Sealing
+from tasks.admission.pinning import pinned_items
 from tasks.arrivals import expect, expected_penalty
 from tasks.correcting import credit_to_correct
 from tasks.in_front import Problem, in_front_of_a_person
-from tasks.pinning import pinned_items
 from tasks.planning import Owed, owed_return, plan
 from tasks.reporting import Report, owed_penalty, remember_reports
 from tasks.supervised import Felt, feel

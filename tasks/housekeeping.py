@@ -12,7 +12,7 @@ import structlog
 from adapters.prefect_api import housekeeping as runs
 from adapters.prefect_api.wire import PrefectWire
 from config.settings import Settings
-from tasks.mirror import MIRROR_TAG
+from tasks.mirror.runs import MIRROR_TAG
 from tasks.watching_rules import NoPrefect, rules_off
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from models.domain.record import NUMBER_LIMIT
 from models.ledger.connection import Ledger
 from models.ledger.queries import inbox, watermarks
 from models.ledger.sealing import Sealing
-from tasks.subjects import sealed_rows
+from tasks.evidence.subjects import sealed_rows
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 from models.domain.workdays import Calendar
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, quarantine, standing
-from tasks.diagnosis import Finding, attention, bad, fine
+from tasks.doctor.diagnosis import Finding, attention, bad, fine
 from tasks.in_front import OPERATIONS_DESK, due_at
 
 MISSING = "months_missing"

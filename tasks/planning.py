@@ -20,7 +20,7 @@ from models.domain.record import CaseRecord
 from models.ledger.bulk import Conn
 from models.ledger.queries import effects
 from models.ledger.sealing import Sealing
-from tasks.subjects import keys_of
+from tasks.evidence.subjects import keys_of
 
 BODY_FIELD = "effects.body"
 PLATFORM = "platform"

@@ -15,7 +15,7 @@ from models.evidence.heads import HeadUnreadable
 from models.evidence.signing import Verifier
 from models.ledger.connection import Ledger
 from models.ledger.queries import evidence, quarantine
-from tasks.sealer import BROKEN, Sealer
+from tasks.evidence.sealer import BROKEN, Sealer
 
 log = structlog.get_logger(__name__)
 

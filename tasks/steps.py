@@ -14,29 +14,16 @@ import structlog
 from adapters.values import Page
 from models.domain.errors import NotDone, Refused, ShenguanError, Unreadable
 from models.ledger.connection import LedgerBusy, LedgerUnavailable
-from tasks import (
-    admission,
-    again,
-    arrivals,
-    claiming,
-    credit,
-    dispatch,
-    feedback,
-    intake,
-    lines,
-    looking_up,
-    pacing,
-    probing,
-    recalling,
-    routing,
-    settling,
-    texting,
-)
+from tasks import arrivals, claiming, credit, feedback, intake, looking_up, recalling, settling, texting
 from tasks import receipts as receipt_steps
+from tasks.admission import admitting as admission
+from tasks.admission import routing
 from tasks.composition import Services
-from tasks.dispatch import Line
-from tasks.overlapping import send_in_turn, send_overlapping
+from tasks.operators import again
 from tasks.paging import Ask, in_pieces
+from tasks.sending import dispatch, lines, pacing, probing
+from tasks.sending.dispatch import Line
+from tasks.sending.overlapping import send_in_turn, send_overlapping
 from tasks.unreadable import keep_unreadable
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ from models.ledger.bulk import Conn
 from models.ledger.connection import Alone, Ledger, LedgerBusy, LedgerUnavailable
 from models.ledger.queries import data_keys, inbox
 from models.ledger.sealing import SealBroken, Sealing
+from tasks.evidence.subjects import RAW_FIELD
 from tasks.in_front import Problem
-from tasks.subjects import RAW_FIELD
 
 POISON_AFTER = 5
 ALONE_AFTER = 2

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.systems import ours
 from benchmarks.systems.ours import afterwards, prepare, work
 from tasks.composition import Services
-from tasks.showing import Mirroring
+from tasks.mirror.showing import Mirroring
 
 __all__ = ["afterwards", "beside", "prepare", "work"]
 

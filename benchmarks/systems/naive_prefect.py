@@ -13,7 +13,7 @@ from benchmarks.systems.errands import Errands, Peer, drive
 from benchmarks.systems.told import ToldCase
 from models.domain.bodies import Stage
 from tasks.composition import Services
-from tasks.prefect_end import say_the_rest
+from tasks.engine.end import say_the_rest
 
 _LANDING_S = 3.0  # the server writes task runs and events in groups, a second or two later
 _asked = 0

@@ -16,7 +16,7 @@ from models.domain.lifecycles.case import CaseResult, CaseState
 from models.domain.messages import News
 from models.domain.party_codes import clean_code
 from models.domain.record import CaseRecord
-from tasks.case_handovers import route
+from tasks.admission.handovers import route
 from tasks.composition import Services
 from tasks.planning import Owed, owed_push
 from tasks.reporting import owed_approval

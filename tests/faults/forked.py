@@ -14,7 +14,8 @@ from adapters.credit.client import CreditClient
 from adapters.platform.client import PlatformClient
 from adapters.sms.yunmas import YunmasClient
 from models.ledger.queries import effects, inbox, texts, watermarks
-from tasks import admission, claiming, dispatcher, intake, recalling, settling, texting
+from tasks import claiming, dispatcher, intake, recalling, settling, texting
+from tasks.admission import admitting as admission
 
 # (owner, name, when): the line stands before or after what is named.
 POINTS = {

@@ -85,7 +85,7 @@ MUTANTS = [
         9,
         (
             (
-                "tasks/verdicts.py",
+                "tasks/sending/verdicts.py",
                 'state=EffectState.UNKNOWN,\n                attempt_outcome="unknown"',
                 'state=EffectState.PLANNED,\n                attempt_outcome="unknown"',
             ),
@@ -96,7 +96,7 @@ MUTANTS = [
         1,
         (
             (
-                "tasks/dispatch.py",
+                "tasks/sending/dispatch.py",
                 "    if await marked.written():\n        verdicts =",
                 (
                     "        early = await _call_all(line, mine, lease_ends, gate, pace)\n"
@@ -110,7 +110,7 @@ MUTANTS = [
         19,
         (
             (
-                "tasks/verdicts.py",
+                "tasks/sending/verdicts.py",
                 'case AlreadyDone() if error.stored_sha256 == row["content_sha256"]:',
                 "case AlreadyDone() if error:",
             ),
@@ -133,17 +133,17 @@ MUTANTS = [
         21,
         (
             (
-                "tasks/guarding.py",
+                "tasks/restore/guarding.py",
                 "            why = await self._looked(conn, found)\n",
                 "            why = None\n",
             ),
             (
-                "tasks/guarding.py",
+                "tasks/restore/guarding.py",
                 "        if self._journal is None or mark <= self._journal.last:\n",
                 "        if mark < 0:\n",
             ),
             (
-                "tasks/guarding.py",
+                "tasks/restore/guarding.py",
                 "            await asyncio.to_thread(self._journal.append, self._mark, self._entries)\n",
                 "            await asyncio.sleep(0)\n",
             ),

@@ -95,7 +95,7 @@ def compare(row) -> dict:
 
 async def _state(row):
     from tasks.composition import open_services
-    from tasks.statement import write_statement
+    from tasks.reconciliation.statement import write_statement
 
     async with open_services(row.stack.settings) as services:
         await write_statement(services.ledger, row.folder / "statement.jsonl")

@@ -4,7 +4,7 @@ import base64
 import time
 
 from models.ledger.one_time import code_at
-from tasks.operators import add_operator, prove
+from tasks.operators.accounts import add_operator, prove
 
 
 class Desk:

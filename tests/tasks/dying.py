@@ -6,7 +6,8 @@ import os
 
 from config.settings import Settings
 from models.ledger.queries import effects
-from tasks import admission, steps
+from tasks import steps
+from tasks.admission import admitting as admission
 from tasks.composition import open_services
 
 DEAD = 9

@@ -12,7 +12,7 @@ from adapters.sandbox.world.__main__ import write
 from adapters.sandbox.world.build import build
 from models.domain.workdays import business_day, start_of_day
 from tasks.city_loading import load_city_into
-from tasks.statement import write_statement
+from tasks.reconciliation.statement import write_statement
 from tasks.steps import EVERY_STEP
 from tests.tasks.running import ROOT, World
 

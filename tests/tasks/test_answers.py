@@ -12,13 +12,14 @@ from adapters.sms.yunmas import YunmasAccount, YunmasClient
 from adapters.transport import Transport
 from models.domain.canonical import canonical, content_hash
 from models.domain.errors import NotDone
-from tasks.bulk_rerun import look, rerun_failed
 from tasks.city_loading import load_city_into
-from tasks.dispatch import send_due
-from tasks.lines import push_line, report_line
+from tasks.operators.bulk_rerun import look, rerun_failed
+from tasks.operators.rerun_form import wanted
+from tasks.operators.rerunning import rerun_case
 from tasks.receipts import keep_receipt
-from tasks.rerun_form import wanted
-from tasks.rerunning import rerun_case
+from tasks.sending.dispatch import send_due
+from tasks.sending.lines import push_line, report_line
+from tasks.sending.verdicts import Verdict
 from tasks.steps import (
     admit_cases,
     ask_again,
@@ -29,7 +30,6 @@ from tasks.steps import (
     send_reports,
     tell_liaisons,
 )
-from tasks.verdicts import Verdict
 from tests.tasks.records import APPROVAL_NAME, NOW, case, granted, serial
 from tests.tasks.running import SECRET
 

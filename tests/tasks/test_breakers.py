@@ -10,10 +10,10 @@ from adapters.platform.client import PlatformClient
 from adapters.signing import make_signer
 from adapters.transport import Transport
 from models.ledger.queries import breakers
-from tasks.desk_lists import list_incidents
-from tasks.dispatch import send_due
-from tasks.lines import push_line
-from tasks.probing import probe
+from tasks.desk.lists import list_incidents
+from tasks.sending.dispatch import send_due
+from tasks.sending.lines import push_line
+from tasks.sending.probing import probe
 from tasks.steps import (
     admit_cases,
     ask_again,

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from tasks.bulk_rerun import LISTED, look, rerun_failed
-from tasks.rerun_form import (
+from tasks.operators.bulk_rerun import LISTED, look, rerun_failed
+from tasks.operators.rerun_form import (
     ALL,
     LIMIT,
     ChannelChoice,

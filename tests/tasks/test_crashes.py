@@ -10,9 +10,9 @@ from models.domain.canonical import canonical, sha256_hex
 from models.domain.keys import own_id
 from models.domain.lifecycles.effect import Channel
 from models.ledger.queries import effects
-from tasks.dispatch import POISON_AFTER as EFFECT_POISON_AFTER
-from tasks.lines import TEXTS_IN_FLIGHT
 from tasks.planning import BODY_FIELD
+from tasks.sending.dispatch import POISON_AFTER as EFFECT_POISON_AFTER
+from tasks.sending.lines import TEXTS_IN_FLIGHT
 from tasks.steps import (
     admit_cases,
     claim,

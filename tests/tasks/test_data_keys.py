@@ -15,11 +15,11 @@ from models.ledger.keyring import Keyring, UnknownKey, rotate_keyring
 from models.ledger.one_time import code_at
 from models.ledger.queries import data_keys
 from models.ledger.sealing import Forgotten, SealBroken, Sealing
-from tasks.forgetting import CannotForget, forget
-from tasks.operators import NotProven, add_operator
-from tasks.rewrapping import rewrap
+from tasks.evidence.forgetting import CannotForget, forget
+from tasks.evidence.rewrapping import rewrap
+from tasks.evidence.subjects import RAW_FIELD
+from tasks.operators.accounts import NotProven, add_operator
 from tasks.steps import admit_cases, send_pushes
-from tasks.subjects import RAW_FIELD
 from tests.tasks.records import case, serial
 from tests.tasks.test_evidence_log import Log
 

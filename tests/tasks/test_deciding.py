@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.deciding import decide
+from tasks.operators.deciding import decide
 from tasks.steps import admit_cases, claim, send_pushes, tell_liaisons
 from tests.tasks.records import NOW, case, granted, serial
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tasks.desk_drawing import Bar, Tile, bars, card, columns
-from tasks.desk_facts import Level, read_desk
-from tasks.desk_pages import pages
+from tasks.desk.drawing import Bar, Tile, bars, card, columns
+from tasks.desk.facts import Level, read_desk
+from tasks.desk.pages import pages
 from tests.tasks.records import NOW, case, granted, party, serial
 
 PUSHES = {"method": "POST", "path_regex": "^/v1/pushes"}

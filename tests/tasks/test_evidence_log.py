@@ -10,8 +10,8 @@ from models.domain.merkle import Peaks, leaf_hash
 from models.evidence.folder import EvidenceFolder
 from models.evidence.heads import NO_HEAD, sign_head
 from models.evidence.signing import Signer, create_signing_key
-from tasks.evidence_log import verify_log
-from tasks.sealer import Sealer
+from tasks.evidence.log import verify_log
+from tasks.evidence.sealer import Sealer
 from tasks.steps import admit_cases, check_parties, send_pushes
 from tests.tasks.records import case, serial
 

@@ -12,7 +12,7 @@ import pytest
 
 from models.evidence.pack import PackUnreadable, verify_pack
 from models.evidence.signing import Signer, create_signing_key
-from tasks.evidence_export import CannotExport, export_case
+from tasks.evidence.export import CannotExport, export_case
 from tasks.steps import admit_cases, check_parties, send_pushes
 from tests.outside import evidence_check
 from tests.tasks.records import case, serial

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from tasks.doctor_journal import look_at_journal
-from tasks.guarding import MESSAGES, SenderGuard
-from tasks.restoring import RestoreHalted, after_restore, new_host, new_ledger
+from tasks.doctor.journal import look_at_journal
+from tasks.restore.guarding import MESSAGES, SenderGuard
+from tasks.restore.restoring import RestoreHalted, after_restore, new_host, new_ledger
 from tasks.steps import admit_cases, recover, send_pushes, tell_liaisons
 from tests.tasks.dying import DEAD, die_at
 from tests.tasks.records import case, serial

@@ -5,10 +5,10 @@ from datetime import date, datetime
 import pytest
 
 from adapters.files import FileUnreadable, load_mapping
-from tasks.import_clock import ClockIsReal
-from tasks.import_lines import read_file
-from tasks.importing import by_week, choose_clock, import_files
-from tasks.subjects import RAW_FIELD
+from tasks.evidence.subjects import RAW_FIELD
+from tasks.imports.clock import ClockIsReal
+from tasks.imports.importing import by_week, choose_clock, import_files
+from tasks.imports.lines import read_file
 from tests.tasks.import_files import (
     CASES_HEADER,
     INSPECTIONS_HEADER,

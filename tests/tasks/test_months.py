@@ -13,8 +13,8 @@ from models.ledger.archiving import CannotArchive, archive
 from models.ledger.maintaining import NoMonth, maintain
 from models.ledger.months import make_ahead, next_month
 from models.ledger.tables.months import A_MONTH, BY_MONTH
-from tasks.evidence_export import CannotExport, export_case
-from tasks.evidence_log import verify_log
+from tasks.evidence.export import CannotExport, export_case
+from tasks.evidence.log import verify_log
 from tasks.months_watch import look_at_months, watch_months
 from tests.tasks.records import NOW, case, serial
 from tests.tasks.test_evidence_log import Log

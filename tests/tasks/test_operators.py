@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tasks.desk_facts import Level, read_desk
-from tasks.desk_pages import pages
-from tasks.doctor_operators import look_at_operators
-from tasks.operators import (
+from tasks.desk.facts import Level, read_desk
+from tasks.desk.pages import pages
+from tasks.doctor.operators import look_at_operators
+from tasks.operators.accounts import (
     FREE_WRONG,
     NoSuchAccount,
     NotProven,

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from models.domain.errors import NotDone, Refused
 from models.ledger.queries import effects, leasing
+from tasks.sending.verdicts import Verdict
 from tasks.steps import admit_cases, ask_again, recover, send_pushes, send_recalls
-from tasks.verdicts import Verdict
 from tests.tasks.dying import DEAD, die_at
 from tests.tasks.records import NOW, granted, serial, withdrawn
 from tests.tasks.test_racing import send

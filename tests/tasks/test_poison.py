@@ -11,7 +11,7 @@ from adapters.values import Page, RawItem
 from config.settings import Settings
 from models.domain.errors import Unreadable
 from models.ledger.connection import LedgerUnavailable
-from tasks import admission
+from tasks.admission import admitting as admission
 from tasks.composition import open_services
 from tasks.intake import CASES, Arrival, keep
 from tasks.paging import in_pieces

@@ -8,8 +8,8 @@ import pytest
 
 from models.ledger.connection import LedgerSaidNo
 from models.ledger.queries import effects, leasing
-from tasks.dispatch import send_due
-from tasks.lines import push_line
+from tasks.sending.dispatch import send_due
+from tasks.sending.lines import push_line
 from tasks.steps import admit_cases, recover, send_pushes
 from tests.tasks.records import FOOD, NOW, case, granted, party, serial
 

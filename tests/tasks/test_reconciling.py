@@ -11,7 +11,7 @@ from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
-from tasks.reconciling import CreditSide, PlatformSide, reconcile_day, reconcile_texts, total
+from tasks.reconciliation.reconciling import CreditSide, PlatformSide, reconcile_day, reconcile_texts, total
 from tasks.standing import read_status
 from tasks.steps import (
     admit_cases,

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from models.ledger.connection import LedgerSaidNo
-from tasks.deciding import decide
-from tasks.operators import NotProven, disable_operator
-from tasks.releasing import CannotRelease, release_text
+from tasks.operators.accounts import NotProven, disable_operator
+from tasks.operators.deciding import decide
+from tasks.operators.releasing import CannotRelease, release_text
 from tasks.steps import admit_cases, match_receipts, recover, send_pushes, tell_liaisons
 from tests.tasks.records import NOW, case, serial
 

@@ -11,8 +11,8 @@ from adapters.stack.postgres import Cluster
 from models.domain.workdays import business_day, start_of_day
 from models.ledger.migrate import upgrade
 from tasks.city_loading import load_city_into
-from tasks.reconciled import markdown, reconcile, sentences
-from tasks.restoring import RestoreHalted, after_restore
+from tasks.reconciliation.reconciled import markdown, reconcile, sentences
+from tasks.restore.restoring import RestoreHalted, after_restore
 from tasks.steps import EVERY_STEP, match_receipts, send_pushes, tell_liaisons
 from tests.tasks.living import compare, make_world
 from tests.tasks.running import SYSTEMS, Outside, running

@@ -15,11 +15,11 @@ from models.domain.merkle import Peaks, hashes_in, leaf_hash, root_of
 from models.evidence import folder as folder_module
 from models.evidence.folder import EvidenceFolder
 from models.evidence.signing import Signer, create_signing_key
-from tasks.doctor_evidence import look_at_evidence
+from tasks.doctor.evidence import look_at_evidence
 from tasks.draining import drain
-from tasks.evidence_log import verify_log
+from tasks.evidence.log import verify_log
+from tasks.evidence.sealer import EvidenceBroken, Sealer, SealingStopped
 from tasks.resuming import CannotResume, Resumed, resume, resume_after_restore
-from tasks.sealer import EvidenceBroken, Sealer, SealingStopped
 from tasks.standing import read_status
 from tasks.steps import admit_cases, send_pushes
 from tests.tasks.records import case, serial

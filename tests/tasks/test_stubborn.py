@@ -9,10 +9,11 @@ import pytest
 
 from adapters.values import Page
 from models.domain.errors import NotDone
-from tasks.deciding import CannotDecide, decide, list_quarantine, release
 from tasks.draining import worked
 from tasks.intake import CASES, take_in
-from tasks.rerunning import rerun_case
+from tasks.operators.deciding import CannotDecide, decide, list_quarantine, release
+from tasks.operators.rerunning import rerun_case
+from tasks.sending.verdicts import LEASE_TOO_SHORT, Verdict, growing_wait, judge
 from tasks.steps import (
     admit_cases,
     check_parties,
@@ -20,7 +21,6 @@ from tasks.steps import (
     send_pushes,
     take_in_cases,
 )
-from tasks.verdicts import LEASE_TOO_SHORT, Verdict, growing_wait, judge
 from tests.tasks.records import case, granted, party, serial
 
 PUSHES = {"method": "POST", "path_regex": "^/v1/pushes"}

@@ -9,9 +9,9 @@ from adapters.journal.lines import Entry
 from models.domain.canonical import canonical, content_hash
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
-from tasks.reconciling import PlatformSide, reconcile_day, total
+from tasks.reconciliation.reconciling import PlatformSide, reconcile_day, total
+from tasks.restore.taking_over import take_over, version_of
 from tasks.steps import admit_cases, send_pushes
-from tasks.taking_over import take_over, version_of
 from tests.tasks.records import case, serial
 from tests.tasks.test_reconciling import clean
 

@@ -18,7 +18,7 @@ from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.one_time import code_at
 from models.ledger.sealing import Sealing
-from tasks.operators import add_operator
+from tasks.operators.accounts import add_operator
 from tests.ui.seen import CHROMIUM, FLAGS, PICTURES, elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,7 @@ from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
 from models.ledger.queries import data_keys
 from models.ledger.sealing import Sealing
-from tasks.subjects import RAW_FIELD
+from tasks.evidence.subjects import RAW_FIELD
 from tests.tasks.records import UNKNOWN, feedback, granted
 from tests.ui.seen import (
     BUSINESS_NOW,

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from adapters.prefect_api.values import PrefectSaidNo
-from tasks.operators import FREE_WRONG
+from tasks.operators.accounts import FREE_WRONG
 from tests.ui.seen import BROWSER, deployment, ended, over_the_wire, picture, rows, wait
 
 pytestmark = BROWSER

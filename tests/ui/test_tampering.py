@@ -8,7 +8,7 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import PrefectSaidNo, State
 from models.ledger.connection import Ledger
 from models.ledger.queries import mirror
-from tasks.mirror import Due
+from tasks.mirror.runs import Due
 from tests.ui.seen import (
     BROWSER,
     PATIENCE_S,

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from models.ledger.queries import mirror as queries
 from models.ledger.writer import HistoryRow, write_history
-from tasks.mirror import Due
+from tasks.mirror.runs import Due
 
 BUSINESS = datetime(2026, 3, 10, 2, tzinfo=UTC)
 CASE = """

@@ -17,7 +17,7 @@ from adapters.prefect_api.events import emit
 from adapters.prefect_api.values import NewRun, State
 from adapters.prefect_api.wire import PrefectWire
 from tasks.alerting import OURSELVES_AFTER, Alerter
-from tasks.doctor_house import look_at_house
+from tasks.doctor.house import look_at_house
 from tasks.housekeeping import keep_house
 from tasks.watching_rules import rules_off
 

@@ -9,9 +9,9 @@ import pytest
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import State
 from models.ledger.queries import mirror as queries
-from tasks import mirror
-from tasks.mirror import MIRROR_TAG, mirror_cases, redraw_all
-from tasks.mirror_audit import Auditor
+from tasks.mirror import runs as mirror
+from tasks.mirror.audit import Auditor
+from tasks.mirror.runs import MIRROR_TAG, mirror_cases, redraw_all
 
 pytestmark = pytest.mark.stack
 

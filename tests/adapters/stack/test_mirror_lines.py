@@ -9,8 +9,8 @@ import pytest
 from adapters.prefect_api.client import PrefectApi
 from models.ledger.queries import showing, timelines
 from models.ledger.writer import HistoryRow, write_history
-from tasks.mirror import mirror_cases, redraw_all
-from tasks.mirror_lines import tell_timelines
+from tasks.mirror.lines import tell_timelines
+from tasks.mirror.runs import mirror_cases, redraw_all
 from tests.adapters.stack.mirrored import BUSINESS, happen, new_case
 
 pytestmark = pytest.mark.stack

@@ -10,7 +10,7 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import State
 from models.ledger.queries import quarantine
 from models.ledger.queries.quarantine import NewIncident
-from tasks.mirror_matters import show_matters
+from tasks.mirror.matters import show_matters
 from tests.adapters.stack.mirrored import BUSINESS, new_case
 
 pytestmark = pytest.mark.stack

@@ -9,8 +9,8 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.stack.deploy import deploy_all
 from models.ledger.queries import quarantine, showing
 from models.ledger.queries.quarantine import NewIncident
-from tasks.mirror_rebuild import NothingToShowIn, rebuild
-from tasks.showing import Mirroring
+from tasks.mirror.rebuild import NothingToShowIn, rebuild
+from tasks.mirror.showing import Mirroring
 from tests.adapters.stack.mirrored import BUSINESS, become, differences, new_case, services_over
 
 pytestmark = pytest.mark.stack

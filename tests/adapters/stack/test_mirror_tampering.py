@@ -13,8 +13,8 @@ import pytest
 
 from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.values import PrefectSaidNo, State
-from tasks.mirror_audit import Auditor
-from tasks.showing import Mirroring, Rhythm
+from tasks.mirror.audit import Auditor
+from tasks.mirror.showing import Mirroring, Rhythm
 from tests.adapters.stack.mirrored import REGIONS, become, differences, new_case, services_over
 
 pytestmark = pytest.mark.stack
@@ -142,7 +142,7 @@ async def test_one_that_hangs_where_no_engine_is_is_taken_back(
     auditor = Auditor(ledger, REGIONS)
     assert await auditor.look_at_all(prefect) == 0, "a worker may have it in hand"
     assert (await prefect.run_states([run]))[run].state.name == "Pending"
-    monkeypatch.setattr("tasks.mirror_audit._AT_WORK", {"Pending": timedelta(seconds=-1)})
+    monkeypatch.setattr("tasks.mirror.audit._AT_WORK", {"Pending": timedelta(seconds=-1)})
     assert await auditor.look_at_all(prefect) == 1
     assert await differences(ledger, prefect, [case_id]) == []
 

@@ -1,0 +1,1 @@
+"""The pages that tell at a glance whether all is well."""

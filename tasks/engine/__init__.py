@@ -1,0 +1,1 @@
+"""What Prefect's flows do: steps as its tasks, who asked, how a run ends."""

@@ -1,0 +1,1 @@
+"""The log of evidence: sealed, signed, shown, and a party forgotten."""

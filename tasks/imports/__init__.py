@@ -1,0 +1,1 @@
+"""Files of records, brought in as if each day were today."""

@@ -1,0 +1,1 @@
+"""What a named person may ask for: accounts, reruns, releases, decisions."""
