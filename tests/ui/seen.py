@@ -113,9 +113,17 @@ def deployment(standing, name: str):
     return wait(f"deployment {name}", lambda: elsewhere(read()))
 
 
+def runs_named(standing, name: str) -> set[str]:
+    """The ids of the runs of this name."""
+    body = {"flow_runs": {"name": {"any_": [name]}}, "limit": 200}
+    return {row["id"] for row in over_the_wire(standing, "/flow_runs/filter", body)}
+
+
 def ended(standing, name: str, **chosen):
-    """The newest run of this name, or the one of an ``id``, once it has come to an end."""
-    runs = {"id": {"any_": [chosen["id"]]}} if chosen else {"name": {"any_": [name]}}
+    """The run of an ``id``, or the newest of this name that is not one of ``beside``, once it has ended."""
+    runs = {"name": {"any_": [name]}, "id": {"not_any_": sorted(chosen.get("beside", ()))}}
+    if "id" in chosen:
+        runs = {"id": {"any_": [chosen["id"]]}}
     body = {"flow_runs": runs, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
 
     def look():

@@ -13,6 +13,7 @@ from tests.ui.seen import (
     pushes_of,
     refused_case,
     rows,
+    runs_named,
     wait,
 )
 
@@ -51,8 +52,9 @@ def test_rerun_failed_is_looked_at_then_done_under_a_name(standing, page, operat
 
     open_form(page, standing, department, len(refused))
     picture(page, "form")
+    before = runs_named(standing, "批量重试")
     page.get_by_role("button", name="Submit").click()
-    dry = ended(standing, "批量重试")
+    dry = ended(standing, "批量重试", beside=before)
     assert dry["state"]["name"] == "试算完成", dry["state"]
     after = rows(standing, "SELECT sum(attempts) FROM effects WHERE own_id = ANY(%s)", list(refused))[0][0]
     assert after == tries, "a dry run sends nothing"
@@ -70,7 +72,7 @@ def test_rerun_failed_is_looked_at_then_done_under_a_name(standing, page, operat
     page.get_by_role("button", name="Submit").click()
     sent = case["own_id"]
     wait("a push sent again", lambda: pushes_of(standing, sent))
-    real = wait("the real run", lambda: (run := ended(standing, "批量重试"))["id"] != dry["id"] and run)
+    real = ended(standing, "批量重试", beside={*before, dry["id"]})
     assert real["state"]["name"] == "已重试", real["state"]
     assert len(pushes_of(standing, sent)) == 1
     told = "SELECT actor FROM history WHERE entity_id = %s AND event = 'asked_again'"
