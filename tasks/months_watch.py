@@ -11,7 +11,7 @@ from tasks.in_front import OPERATIONS_DESK, due_at
 
 MISSING = "months_missing"
 _WHAT = "分月"
-_TODO = "用属主角色运行 shenguan db maintain"
+_REMEDY = "用属主角色运行 shenguan db maintain"
 
 
 async def look_at_months(ledger: Ledger) -> list[Finding]:
@@ -19,11 +19,11 @@ async def look_at_months(ledger: Ledger) -> list[Finding]:
     async with ledger.reading() as conn:
         tables = await standing.months(conn)
     if now := _without(tables, "this_month"):
-        return [bad(_WHAT, f"{now} 没有本月的分区，新的行落在后备分区", _TODO)]
+        return [bad(_WHAT, f"{now} 没有本月的分区，新的行落在后备分区", _REMEDY)]
     if ahead := _without(tables, "next_month"):
-        return [attention(_WHAT, f"{ahead} 没有下月的分区", _TODO)]
+        return [attention(_WHAT, f"{ahead} 没有下月的分区", _REMEDY)]
     if rest := _without(tables, "in_months"):
-        return [attention(_WHAT, f"{rest} 有行没有归入月份", _TODO)]
+        return [attention(_WHAT, f"{rest} 有行没有归入月份", _REMEDY)]
     return [fine(_WHAT, "本月与下月的分区都在，没有未归月份的行")]
 
 
@@ -40,7 +40,7 @@ async def watch_months(ledger: Ledger, calendar: Calendar) -> bool:
             kind=MISSING,
             key="ledger",
             count=len(missing),
-            message=f"台账的分区没有按月建好；没有行会丢失。请{_TODO}",
+            message=f"台账的分区没有按月建好；没有行会丢失。请{_REMEDY}",
             owner=OPERATIONS_DESK,
             since=now,
             due_at=due_at(calendar, now),

@@ -16,7 +16,7 @@ LISTED = 100
 """Rows of a table; the sentence above it says how many there are in all."""
 
 _Row = Mapping[str, Any]
-_TODO = {
+_REMEDY = {
     matters.BREAKER: "系统定时试探，恢复后自动按先后继续，不会重复；请联系对方",
     matters.NO_PHONE: "请在联络员名册补上手机号，再运行 shenguan load-city --liaisons 名册；推送本身已到达",
     matters.HELD_TEXTS: "消息已并入下一条汇总短信；致电联络员核实后，不再发送的运行 shenguan decide 动作编号"
@@ -46,7 +46,7 @@ def sentence_of(row: _Row) -> str:
     """What its state says: what, since when, what to do, who until when. Counts stand in the table."""
     what = row["message"] or name_of(row)
     return (
-        f"{what}。自 {_moment(row['since'])}。{_TODO.get(row['kind'], _ELSE)}。"
+        f"{what}。自 {_moment(row['since'])}。{_REMEDY.get(row['kind'], _ELSE)}。"
         f"负责：{row['owner']}，{_moment(row['due_at'])} 前。"
     )
 
