@@ -232,7 +232,9 @@ async def _mirrored(
     url: str, home: PrefectHome, work: Callable[[Ledger, PrefectHome], Coroutine[Any, Any, dict[str, Any]]]
 ) -> dict[str, Any]:
     settings = SimpleNamespace(
-        prefect_api_url=home.server.api_url, prefect_api_auth=SecretStr(home.server.auth)
+        prefect_api_url=home.server.api_url,
+        prefect_api_auth=SecretStr(home.server.auth),
+        ui_url=home.server.ui_url,
     )
     async with Ledger.open(url, max_size=6) as ledger:
         services: Any = SimpleNamespace(
