@@ -12,6 +12,8 @@ MADE_BY_STRACE = {"restart_syscall", "rt_sigreturn", "wait4", "ptrace"}
 FARTHEST = 400
 """The dangerous part of a day's work lies within so many calls of one kind."""
 PAIRS_A_DAY, POINTS_A_DAY = 3, 3
+SAMPLED, TRIED = 210, 400
+"""So many must die at a sampled call; one that this day's work does not come to is made up for by another."""
 
 
 @row(1, "工作进程在每一步被 kill -9", least=210, cases=120, needs=("strace",), patience_s=1500)
@@ -23,9 +25,11 @@ def worker_killed(row):
     row.notes["system_calls"] = usual
     # Between a call and its record lies what must not go twice.
     points = [*forked.AFTER_A_CALL, *draw.sample(list(forked.POINTS), row.times(len(forked.POINTS)))]
-    sampled = list(every_call(usual)) if row.long else [drawn(draw, usual) for _ in range(row.times(288))]
+    sampled = list(every_call(usual)) if row.long else [drawn(draw, usual) for _ in range(row.times(TRIED))]
     pairs = [sampled[at : at + 2] for at in range(0, len(sampled), 2)]
     for number, pair in enumerate(pairs):
+        if not row.long and row.kinds["strace"] >= row.times(SAMPLED):
+            break
         if number % PAIRS_A_DAY == 0:
             row.days(1, each_s=0)
             # A point that this day's work does not come to has its turn on another.
