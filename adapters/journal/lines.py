@@ -51,7 +51,8 @@ def unpacked(line: bytes) -> dict[str, Any] | None:
 def sound_part(raw: bytes) -> tuple[list[dict[str, Any]], int, bool]:
     """The lines of a file, how many bytes they take, and whether what follows is only a torn end.
 
-    Bytes that were never acknowledged (a kill, a power cut) stand at the end and hold no sound line.
+    Bytes that were never acknowledged (a kill, a power cut) stand at the end and hold no whole line: one that
+    lacks only its end was cut off as well.
     """
     lines: list[dict[str, Any]] = []
     at = 0
@@ -61,7 +62,7 @@ def sound_part(raw: bytes) -> tuple[list[dict[str, Any]], int, bool]:
             break
         lines.append(said)
         at = end + 1
-    return lines, at, not any(unpacked(line) is not None for line in raw[at:].split(b"\n"))
+    return lines, at, not any(unpacked(line) is not None for line in raw[at:].split(b"\n")[:-1])
 
 
 def waves_of(lines: list[dict[str, Any]]) -> Iterator[Wave]:

@@ -62,6 +62,25 @@ def test_a_torn_end_was_never_acknowledged_and_goes(tmp_path):
     assert [wave.mark for wave in opened(tmp_path).waves()] == [1, 3, 4]
 
 
+@pytest.mark.parametrize("bytes_short", [1, 2, 12])
+def test_a_line_that_lacks_its_end_was_never_acknowledged_and_goes(tmp_path, bytes_short):
+    journal = opened(tmp_path)
+    journal.append(1, [Entry("PS1", 1)])
+    with pytest.MonkeyPatch.context() as patch:
+        whole = os.write
+        patch.setattr(os, "write", lambda file, line: whole(file, line[:-bytes_short]))
+        with pytest.raises(OSError, match="a part of the line"):
+            journal.append(2, [Entry("PS2", 1)])
+    (path,) = segments(tmp_path)
+    assert path.read_bytes().rpartition(b"\n")[2]
+    again = opened(tmp_path)
+    assert again.refresh() == 1
+    assert [wave.mark for wave in again.waves()] == [1]
+    journal.append(3, [Entry("PS3", 1)])
+    assert again.refresh() == 3
+    assert [wave.mark for wave in opened(tmp_path).waves()] == [1, 3]
+
+
 def test_a_first_line_that_was_torn_begins_again(tmp_path):
     (tmp_path / f"{0:020d}.journal").write_bytes(b'0000abcd {"jour')
     journal = opened(tmp_path)
