@@ -245,8 +245,9 @@ def _log_lines(told: "LogVerified") -> Iterator[str]:
         yield f"共 {told.bad} 条留痕不符；可证明的到第 {told.proven} 条（{told.heads} 个签名头）"
     else:
         waits = f"，另有 {told.leaves - told.proven} 条待下一个签名头" if told.leaves > told.proven else ""
+        said = "留痕日志中核对过的无不符" if told.archived else "留痕日志完整"
         yield (
-            f"留痕日志完整：{told.proven} 条，{told.heads} 个签名头，最后 {told.head_at or '—'}{waits}；"
+            f"{said}：{told.proven} 条，{told.heads} 个签名头，最后 {told.head_at or '—'}{waits}；"
             f"公钥 {told.key}"
         )
     if told.archived_read:

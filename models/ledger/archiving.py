@@ -16,7 +16,7 @@ from psycopg import sql
 from models.domain.errors import ShenguanError
 from models.ledger.months import Conn, named, partition
 from models.ledger.packing import packed
-from models.ledger.tables.months import A_MONTH, KINDS
+from models.ledger.tables.months import A_MONTH, ARCHIVED, KINDS
 
 KEEP = 36
 """Months that stay in the ledger at least, unless a person says otherwise."""
@@ -42,8 +42,17 @@ _HINDRANCES: Mapping[str, str] = {
 _LEAF = """
 INSERT INTO evidence_leaves (leaf) SELECT '{"v":1,"kind":"archived","own_id":'
     || to_json(%(own_id)s::text)::text || ',"month":' || to_json(%(month)s::text)::text
-    || ',"leaves":' || %(leaves)s::bigint || ',"sha256":' || to_json(%(sha256)s::text)::text
+    || ',"leaves":' || %(leaves)s::bigint || ',"positions":' || coalesce((
+        SELECT json_agg(json_build_array(lower(span), upper(span)) ORDER BY span)
+        FROM unnest(%(positions)s::int8multirange) span)::text, '[]')
+    || ',"sha256":' || to_json(%(sha256)s::text)::text
     || ',"at":"' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"}'
+"""
+# Which months went must be said by a leaf that is still here: this month's are written again.
+_SAID_AGAIN = """
+INSERT INTO evidence_leaves (leaf) SELECT regexp_replace(leaf, '"at":"[^"]*"', '"at":"'
+    || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"')
+FROM {} WHERE starts_with(leaf, %s) ORDER BY number
 """
 
 
@@ -155,9 +164,11 @@ def _take_out(conn: Conn, done: Archived, month: int, parts: Mapping[str, sql.Id
                 "own_id": f"evidence-{done.month}",
                 "month": done.month,
                 "leaves": done.rows,
+                "positions": positions,
                 "sha256": done.sha256,
             },
         )
+        conn.execute(sql.SQL(_SAID_AGAIN).format(parts["evidence_leaves"]), (ARCHIVED,))
     conn.execute(
         "INSERT INTO archived_months (month, kind, rows, positions, file, sha256)"
         " VALUES (%s, %s, %s, %s::int8multirange, %s, %s)",

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from models.evidence.archived import MonthGone
 from models.evidence.audit import Finding
 from models.ledger.months import named
 from models.ledger.packing import unpacked
@@ -18,8 +19,12 @@ _Rows = list[dict[str, Any]]
 
 @dataclass(slots=True)
 class ArchivedFiles:
-    """What is archived: ``elsewhere`` are positions (from, up to but without) that nobody looks at here."""
+    """What is archived: ``elsewhere`` are positions (from, up to but without) that nobody looks at here.
 
+    ``months`` (202307) have a sealed leaf that says so.
+    """
+
+    months: list[int] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     elsewhere: list[tuple[int, int]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -51,21 +56,31 @@ class ArchivedFiles:
                 together = []
 
 
-def archived_files(months: Sequence[Mapping[str, Any]], folder: Path | None) -> ArchivedFiles:
-    """The files of these months below ``folder``; a month whose file is not the one written is a finding."""
-    found = ArchivedFiles()
-    for month in months:
-        spans = [(span.lower, span.upper) for span in month["positions"]]
-        if folder is None:
-            found.elsewhere += spans
-            continue
-        file = folder / month["file"]
-        wrong = _wrong(file, month["sha256"])
-        if wrong is None:
+def archived_files(
+    gone: Sequence[MonthGone], listed: Sequence[Mapping[str, Any]], folder: Path | None
+) -> ArchivedFiles:
+    """The files of these months below ``folder``; a month whose file is not the one written is a finding.
+
+    So is a month that the ledger lists (month, positions, sha256) and no sealed leaf speaks of.
+    """
+    found = ArchivedFiles(months=[int(each.month.replace("-", "")) for each in gone])
+    for each in gone:
+        file = folder and folder / f"evidence-{each.month}.jsonl.gz"
+        wrong = _wrong(file, each.sha256) if file else None
+        if file and not wrong:
             found.files.append(file)
-        else:
-            found.elsewhere += spans
-            said = f"{named(month['month'])} 的归档文件 {file} {wrong}"
+            continue
+        found.elsewhere += each.spans
+        if wrong:
+            said = f"{each.month} 的归档文件 {file} {wrong}"
+            found.findings.append(Finding("archive", said, each.spans[0][0] if each.spans else None))
+    for month in listed:
+        spans = tuple((span.lower, span.upper) for span in month["positions"])
+        if MonthGone(named(month["month"]), month["sha256"], spans) not in gone:
+            said = (
+                f"台账称 {named(month['month'])} 的留痕已归档，却没有签名头下的留痕为证"
+                "（刚归档的，请待下一个签名头写出后再核验）"
+            )
             found.findings.append(Finding("archive", said, spans[0][0] if spans else None))
     return found
 

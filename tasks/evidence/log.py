@@ -1,10 +1,11 @@
 """The whole log verified against the heads outside the database, without trust in the ledger."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.evidence.archived import months_gone
 from models.evidence.audit import Finding, LogCheck, look_at_heads, look_at_seals, own_id_in
 from models.evidence.folder import EvidenceFolder
 from models.evidence.heads import Head
@@ -63,7 +64,8 @@ async def verify_log(
     """
     trusted = look_at_heads(folder, verifier, kept)
     async with ledger.reading(snapshot=True) as conn:
-        files = archived_files(await evidence_log.archived(conn), archive)
+        gone = months_gone(await evidence_log.archived_leaves(conn), folder, trusted)
+        files = archived_files(gone, await evidence_log.archived(conn), archive)
         check = LogCheck(folder, trusted, files.elsewhere)
         async for rows in files.merged(_placed(conn)):
             odd = [row["number"] for row in rows if row["leaf"] is None or own_id_in(row["leaf"]) is None]
@@ -72,7 +74,7 @@ async def verify_log(
         more = [
             *files.findings,
             *look_at_seals(await evidence_log.seals(conn), trusted),
-            *await _beside(conn),
+            *await _beside(conn, files.months),
         ]
     leaves = [*check.findings]
     leaves.sort(key=lambda each: -1 if each.position is None else each.position)
@@ -97,14 +99,14 @@ async def _placed(conn: Conn) -> AsyncIterator[list[dict[str, Any]]]:
         after = rows[-1]["position"]
 
 
-async def _beside(conn: Conn) -> list[Finding]:
+async def _beside(conn: Conn, gone: Sequence[int]) -> list[Finding]:
     """What the log itself cannot show: leaves passed over, facts without leaves, other bytes."""
     found: list[Finding] = []
     passed = await evidence_log.never_sealed(conn, UNSEALED_AFTER_S)
     if passed["n"]:
         said = f"{passed['n']} 条留痕早已写下却没有封存，最早编号 {passed['number']}"
         found.append(Finding("unsealed", said, None, own_id_in(passed["leaf"])))
-    for row in await evidence_log.without_leaf(conn, _LISTED):
+    for row in await evidence_log.without_leaf(conn, _LISTED, gone):
         said = f"编号 {row['number']} 的留痕不见了，台账仍指着它"
         found.append(Finding("missing", said, None, row["own_id"]))
     for row in await evidence_log.other_bytes(conn, _LISTED):

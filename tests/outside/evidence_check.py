@@ -133,11 +133,31 @@ def check_folder(folder, public_pem):
     return [], proven
 
 
-def first_bad_leaf(folder, proven, leaves):
-    """The first position whose leaf is not the one that was sealed; ``leaves`` are texts by position."""
+def archived_positions(folder, proven, leaves):
+    """The positions that sealed ``archived`` leaves say lie in files; ``leaves`` are texts by position."""
     packed = (folder / "hashes.bin").read_bytes()
+    gone = set()
+    for position, text in leaves.items():
+        if position >= proven or leaf_hash(text) != packed[position * 32 : position * 32 + 32]:
+            continue
+        leaf = json.loads(text)
+        if leaf["kind"] != "archived":
+            continue
+        numbers = [number for begin, end in leaf["positions"] for number in range(begin, end)]
+        rise = all(one < other for one, other in zip(numbers, [*numbers[1:], position], strict=True))
+        if rise and len(numbers) == leaf["leaves"]:
+            gone.update(numbers)
+    return gone
+
+
+def first_bad_leaf(folder, proven, leaves):
+    """The first position whose leaf is not the one that was sealed, and is not excused as archived."""
+    packed = (folder / "hashes.bin").read_bytes()
+    gone = archived_positions(folder, proven, leaves)
     for position in range(proven):
         text = leaves.get(position)
+        if text is None and position in gone:
+            continue
         if text is None or leaf_hash(text) != packed[position * 32 : position * 32 + 32]:
             return position
     return None

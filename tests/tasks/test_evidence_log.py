@@ -1,18 +1,23 @@
 """Every tampering of a superuser is found, at the first leaf that is not what was sealed."""
 
+import hashlib
 import json
 import shutil
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from models.domain.merkle import Peaks, leaf_hash
+from models.domain.workdays import SHANGHAI
 from models.evidence.folder import EvidenceFolder
 from models.evidence.heads import NO_HEAD, sign_head
 from models.evidence.signing import Signer, create_signing_key
+from models.ledger.packing import packed
 from tasks.evidence.log import verify_log
 from tasks.evidence.sealer import Sealer
 from tasks.steps import admit_cases, check_parties, send_pushes
+from tests.outside import evidence_check
 from tests.tasks.records import case, serial
 
 
@@ -132,6 +137,88 @@ async def test_a_gap_is_named(log):
     log.tamper("DELETE FROM evidence_positions WHERE position IN (5, 6)")
     found = await log.verify()
     assert (found.findings[0].kind, found.findings[0].position, found.bad) == ("missing", 5, 2)
+
+
+async def test_leaves_deleted_and_their_month_written_down_as_archived_are_missing(log):
+    log.tamper(*_archived_by_hand(3, 10))
+    found = await log.verify()
+    assert found.archived == 0
+    first = found.findings[0]
+    assert (first.kind, first.position, found.bad) == ("missing", 3, 7)
+    assert {each.kind for each in found.findings} == {"missing", "archive"}
+    assert {each.own_id for each in found.findings if each.position is None} - {None}, "facts without leaves"
+    assert await _second_verifier(log, found) == 3
+
+
+@pytest.mark.parametrize(
+    ("positions", "leaves"),
+    [([[3, 10]], 6), ([[3, 9]], 7), ([[3, 10], [3, 10]], 14), ([[3, 9999]], 9996), ([3, 10], 7), ([], 7)],
+)
+async def test_a_leaf_that_does_not_fit_excuses_nothing(log, positions, leaves):
+    log.tamper(*_archived_by_hand(3, 10), _archived_leaf(positions, leaves))
+    await log.sealer.seal()
+    found = await log.verify()
+    assert (found.findings[0].kind, found.findings[0].position) == ("missing", 3)
+
+
+async def test_a_leaf_excuses_nothing_before_it_is_sealed(log):
+    log.tamper(*_archived_by_hand(3, 10), _archived_leaf([[3, 10]], 7))
+    assert (await log.verify()).findings[0].kind == "missing"
+    await log.sealer.seal()
+    found = await log.verify()
+    assert (found.findings, found.archived) == ((), 7)
+    assert await _second_verifier(log, found) is None
+
+
+async def test_an_owner_who_deleted_leaves_and_let_it_be_sealed_as_archived_is_found_by_the_file(
+    log, tmp_path
+):
+    rows = await log.world.rows(
+        "SELECT p.position, l.number, encode(p.leaf_hash, 'hex') AS leaf_hash, l.leaf"
+        " FROM evidence_positions p JOIN evidence_leaves l ON l.number = p.leaf"
+        " WHERE position BETWEEN 3 AND 9 ORDER BY 1"
+    )
+    rows[2]["leaf"] = rows[2]["leaf"].replace('"v":1', '"v": 1')
+    month = await log.world.value("SELECT to_char(now() AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM')")
+    file = tmp_path / f"evidence-{month}.jsonl.gz"
+    packed(file, map(json.dumps, rows))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    log.tamper(*_archived_by_hand(3, 10, digest), _archived_leaf([[3, 10]], 7, digest))
+    await log.sealer.seal()
+    found = await log.verify(archive=tmp_path)
+    assert [(each.kind, each.position) for each in found.findings] == [("changed", 5)]
+    file.unlink()
+    found = await log.verify(archive=tmp_path)
+    assert [(each.kind, each.position) for each in found.findings] == [("archive", 3)]
+
+
+def _archived_by_hand(begin, end, digest="0" * 64):
+    within = f"position >= {begin} AND position < {end}"
+    return (
+        f"DELETE FROM evidence_leaves WHERE number IN (SELECT leaf FROM evidence_positions WHERE {within})",
+        f"DELETE FROM evidence_positions WHERE {within}",
+        (
+            "INSERT INTO archived_months (month, kind, rows, positions, file, sha256)"
+            " SELECT (month_floor(now()) / 10000000000)::int, 'evidence', 7,"
+            f" '{{[{begin},{end})}}', 'x', '{digest}'"
+        ),
+    )
+
+
+def _archived_leaf(positions, leaves, digest="0" * 64):
+    now = datetime.now(UTC)
+    leaf = {"v": 1, "kind": "archived", "own_id": "e", "month": f"{now.astimezone(SHANGHAI):%Y-%m}"}
+    leaf |= {"leaves": leaves, "positions": positions, "sha256": digest, "at": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    text = json.dumps(leaf, separators=(",", ":"))
+    return f"INSERT INTO evidence_leaves (leaf) VALUES ('{text}')"
+
+
+async def _second_verifier(log, found):
+    rows = await log.world.rows(
+        "SELECT position, l.leaf FROM evidence_positions p JOIN evidence_leaves l ON number = p.leaf"
+    )
+    leaves = {row["position"]: row["leaf"] for row in rows}
+    return evidence_check.first_bad_leaf(log.folder.path, found.proven, leaves)
 
 
 async def test_two_leaves_in_each_other_s_place_are_named(log):

@@ -178,10 +178,13 @@ async def test_an_archived_month_is_verified_from_its_file(world, owner, long_ag
     after = await _counts(world)
     assert after["evidence_positions"] == before["evidence_positions"] - gone["evidence"]
     assert after["history"] == before["history"] - gone["history"]
+    # nobody believes the ledger alone: its leaf must stand under a head
+    assert {each.kind for each in (await log.verify()).findings} >= {"missing", "archive"}
+    await log.sealer.seal()
     # said, and nothing else found
     found = await log.verify()
     assert (found.findings, found.bad, found.archived) == ((), 0, gone["evidence"])
-    assert found.archived + found.leaves == whole.leaves
+    assert found.archived + found.leaves == whole.leaves + 1
     # read from the file, every leaf under its head
     found = await log.verify(archive=tmp_path / "files")
     assert (found.findings, found.archived, found.archived_read) == ((), 0, gone["evidence"])
@@ -206,13 +209,56 @@ async def test_a_changed_file_is_found(world, owner, long_ago, log, tmp_path, as
     shutil.move(file, f"{file}.kept")
     with gzip.open(file, "wt") as out:
         out.writelines(json.dumps(row) + "\n" for row in rows)
+    await log.sealer.seal()
     (found,) = (await log.verify(archive=tmp_path / "files")).findings
     assert found.kind == "archive"
-    # also where the digest in the ledger is changed to fit
+    # where the digest in the ledger is changed to fit, the sealed leaf does not
     digest = _sha256(file)
     as_superuser(f"UPDATE archived_months SET sha256 = '{digest}' WHERE kind = 'evidence'")
-    found = (await log.verify(archive=tmp_path / "files")).findings[0]
-    assert (found.kind, found.position) == ("changed", rows[3]["position"])
+    found = (await log.verify(archive=tmp_path / "files")).findings
+    assert [each.kind for each in found] == ["archive", "archive"]
+    # and where a leaf is written and sealed to fit as well, the leaves do not
+    as_superuser(
+        'INSERT INTO evidence_leaves (leaf) SELECT regexp_replace(leaf, \'"sha256":"[0-9a-f]+"\','
+        f' \'"sha256":"{digest}"\') FROM evidence_leaves WHERE leaf LIKE \'%"archived"%\''
+    )
+    await log.sealer.seal()
+    found = (await log.verify(archive=tmp_path / "files")).findings
+    assert [(each.kind, each.position) for each in found][:2] == [
+        ("changed", rows[3]["position"]),
+        ("archive", rows[0]["position"]),
+    ]
+
+
+async def test_a_month_that_holds_the_leaf_of_an_older_one_says_it_again(
+    world, owner, long_ago, log, tmp_path, as_superuser
+):
+    files, later = tmp_path / "files", OLD + 1
+    with psycopg.connect(owner) as conn:
+        for table in BY_MONTH:
+            conn.execute(
+                f"CREATE TABLE {table}_{later} PARTITION OF {table}"
+                f" FOR VALUES FROM ({later * A_MONTH}) TO ({(later + 1) * A_MONTH})"
+            )
+    (*_, first) = maintain(owner, months=["2023-01"], folder=files, drop=True).archived
+    archived = "SELECT leaf FROM evidence_leaves WHERE leaf LIKE '%%\"archived\"%%' ORDER BY number"
+    old = json.loads(await world.value(archived))
+    await log.sealer.seal()
+    said = "SELECT number FROM evidence_leaves WHERE leaf LIKE '%\"archived\"%'"
+    as_superuser(  # as if it had been written a month later
+        f"UPDATE evidence_positions SET leaf = {later * A_MONTH + 1} WHERE leaf = ({said})",
+        f"UPDATE evidence_leaves SET number = {later * A_MONTH + 1} WHERE number = ({said})",
+    )
+    (*_, second) = maintain(owner, months=["2023-02"], folder=files, drop=True).archived
+    assert second.rows == 1
+    await log.sealer.seal()
+    newer, again = (json.loads(leaf) for leaf in await world.column(archived))
+    assert (newer["month"], again["at"] > old["at"]) == ("2023-02", True)
+    assert again == old | {"at": again["at"]}
+    found = await log.verify()
+    assert (found.findings, found.archived) == ((), first.rows + 1)
+    found = await log.verify(archive=files)
+    assert (found.findings, found.archived_read, found.archived) == ((), first.rows + 1, 0)
 
 
 async def test_leaves_taken_away_are_not_excused_by_an_archived_month(owner, long_ago, log, tmp_path):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.ledger.bulk import Conn
 from models.ledger.queries.evidence import LEAF_TIME
-from models.ledger.tables.months import A_MONTH
+from models.ledger.tables.months import A_MONTH, ARCHIVED
 
 _PLACED = (
     "SELECT p.position, p.leaf AS number, p.leaf_hash, l.leaf FROM evidence_positions p"
@@ -33,10 +33,19 @@ async def seals(conn: Conn) -> list[dict[str, Any]]:
 
 
 async def archived(conn: Conn) -> list[dict[str, Any]]:
-    """The months of evidence that lie in files: month, rows, positions (a multirange), file, sha256."""
+    """The months of evidence that the ledger says lie in files: month, positions (a multirange), sha256."""
     cursor = await conn.execute(
-        "SELECT month, rows, positions, file, sha256 FROM archived_months WHERE kind = 'evidence'"
-        " ORDER BY month"
+        "SELECT month, positions, sha256 FROM archived_months WHERE kind = 'evidence' ORDER BY month"
+    )
+    return await cursor.fetchall()
+
+
+async def archived_leaves(conn: Conn) -> list[dict[str, Any]]:
+    """The leaves that say which months went into files, with their positions, in order."""
+    cursor = await conn.execute(
+        "SELECT p.position, l.leaf FROM evidence_leaves l JOIN evidence_positions p ON p.leaf = l.number"
+        " WHERE starts_with(l.leaf, %s) ORDER BY p.position",
+        (ARCHIVED,),
     )
     return await cursor.fetchall()
 
@@ -65,8 +74,11 @@ async def never_sealed(conn: Conn, older_than_s: float) -> dict[str, Any]:
     return row
 
 
-async def without_leaf(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """Tries, answers and messages whose leaf is gone: its number and the own id, the oldest first."""
+async def without_leaf(conn: Conn, limit: int, gone: Sequence[int]) -> list[dict[str, Any]]:
+    """Tries, answers and messages whose leaf is gone: its number and the own id, the oldest first.
+
+    ``gone`` are months (202307) whose leaves lie in a file.
+    """
     cursor = await conn.execute(
         "SELECT r.number, r.own_id FROM ("
         " SELECT leaf AS number, own_id::text AS own_id FROM effect_attempts WHERE leaf > 0"
@@ -74,10 +86,8 @@ async def without_leaf(conn: Conn, limit: int) -> list[dict[str, Any]]:
         " UNION ALL SELECT leaf, inbox_id::text FROM inbox_raw WHERE leaf > 0"
         " UNION ALL SELECT leaf, case_id::text FROM credit_checks WHERE leaf > 0) r"
         " WHERE NOT EXISTS (SELECT FROM evidence_leaves l WHERE l.number = r.number)"
-        " AND NOT EXISTS (SELECT FROM archived_months m WHERE m.kind = 'evidence'"
-        f" AND m.month = r.number / {A_MONTH})"
-        " ORDER BY r.number LIMIT %s",
-        (limit,),
+        f" AND r.number / {A_MONTH} <> ALL(%s::bigint[]) ORDER BY r.number LIMIT %s",
+        (list(gone), limit),
     )
     return await cursor.fetchall()
 

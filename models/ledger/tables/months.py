@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "evidence": EVIDENCE,
 }
 """What is archived together."""
+ARCHIVED = '{"v":1,"kind":"archived",'
+"""How the leaf begins that says a month of leaves went into a file."""
 
 
 class ArchivedMonth(SQLModel, table=True):
