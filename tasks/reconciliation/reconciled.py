@@ -11,7 +11,8 @@ from models.domain.messages import CHANNELS, STAGES, SYSTEMS
 from models.domain.workdays import business_day
 from models.ledger.queries import clock, guard, reconciling
 from tasks.composition import Services
-from tasks.reconciliation.reconciling import reconcile_day, reconcile_texts, sides
+from tasks.reconciliation.reconciling import reconcile_day, reconcile_texts
+from tasks.reconciliation.sides import sides
 from tasks.restore.restoring import Restored
 
 log = structlog.get_logger(__name__)

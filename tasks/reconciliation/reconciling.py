@@ -5,19 +5,16 @@ adopted by their receipt; what they lost goes again under its own id; what nobod
 front of a person. Safe to repeat, and to begin again after an end in the midst: a day is whole or new.
 """
 
-import asyncio
+import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
 
 import structlog
 
-from adapters.credit.port import Credit
-from adapters.platform.port import Platform
-from adapters.receipts import stored_rows
-from adapters.values import CountRow, Page, Stored, StoredRow
+from adapters.values import CountRow, StoredRow
+from models.domain.errors import Unreadable
 from models.domain.lifecycles.effect import EffectEvent, EffectState
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
@@ -29,87 +26,14 @@ from models.ledger.writer import HistoryRow, write_history
 from tasks.claiming import note_pushed
 from tasks.composition import Services
 from tasks.in_front import OPERATIONS_DESK, due_at
+from tasks.reconciliation.sides import Group, Side, looked_up, pages_of
 
 log = structlog.get_logger(__name__)
 
 ACTOR = "对账"
 DIFFERENCE = "reconcile_difference"
 _PAGE = 500
-_LOOKS_AT_ONCE = 8
 _IN_FLIGHT = frozenset({EffectState.LEASED, EffectState.INTENT})
-Group = tuple[str, str, str]
-"""Kind, department, stage; empty where the system counts without."""
-
-
-class Side(Protocol):
-    """One system's account, as reconciliation asks for it."""
-
-    @property
-    def name(self) -> str:
-        """The system's name."""
-        ...
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """The channels that lead there."""
-        ...
-
-    async def counts(self, day: date) -> tuple[CountRow, ...]:
-        """Their counts of a day."""
-        ...
-
-    async def page(self, day: date, group: Group, cursor: str | None) -> Page:
-        """A page of what stands behind a count."""
-        ...
-
-    async def find(self, channel: str, own_id: str) -> Stored | None:
-        """What they hold under an own id, on whatever day."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformSide:
-    """The platform: pushes, recalls and returns."""
-
-    platform: Platform
-    name: str = "platform"
-    channels: tuple[str, ...] = ("push", "recall", "return")
-
-    async def counts(self, day: date) -> tuple[CountRow, ...]:
-        """See ``Side``."""
-        return await self.platform.counts(day.isoformat())
-
-    async def page(self, day: date, group: Group, cursor: str | None) -> Page:
-        """See ``Side``."""
-        kind, department, _ = group
-        return await self.platform.effects(
-            day.isoformat(), cursor, kind=kind, department=department, limit=_PAGE
-        )
-
-    async def find(self, channel: str, own_id: str) -> Stored | None:
-        """See ``Side``."""
-        return await self.platform.find(channel, own_id)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class CreditSide:
-    """The credit system: approvals and penalties."""
-
-    credit: Credit
-    name: str = "credit"
-    channels: tuple[str, ...] = ("credit_report",)
-
-    async def counts(self, day: date) -> tuple[CountRow, ...]:
-        """See ``Side``."""
-        return await self.credit.counts(day.isoformat())
-
-    async def page(self, day: date, group: Group, cursor: str | None) -> Page:
-        """See ``Side``."""
-        return await self.credit.effects(day.isoformat(), cursor, kind=group[0], limit=_PAGE)
-
-    async def find(self, _channel: str, own_id: str) -> Stored | None:
-        """See ``Side``."""
-        return await self.credit.find(own_id)
 
 
 @dataclass(slots=True)
@@ -128,7 +52,10 @@ async def reconcile_day(services: Services, side: Side, day: date) -> list[Day]:
     Raises:
         NotDone, Unreadable: the other side cannot be asked now; what was adopted so far stays.
     """
-    theirs = {_group(row): row for row in await side.counts(day)}
+    counts = await side.counts(day)
+    theirs = {_group(row): row for row in counts}
+    if len(theirs) < len(counts):
+        raise Unreadable(side.name, "counted-twice")
     async with services.ledger.reading() as conn:
         ours = {
             (row["kind"], row["department"], row["stage"]): row
@@ -141,7 +68,7 @@ async def reconcile_day(services: Services, side: Side, day: date) -> list[Day]:
         if mine and its and (count, mine["digest"]) == (its.count, its.digest):
             found = Difference(agreed=count)
         else:
-            found = await _difference(services, side, day, group)
+            found = await _difference(services, side, day, group, its)
         rows.append(
             Day(
                 system=side.name,
@@ -165,14 +92,19 @@ def _group(row: CountRow) -> Group:
     return row.kind, row.department or "", row.stage or ""
 
 
-async def _difference(services: Services, side: Side, day: date, group: Group) -> Difference:
+async def _difference(
+    services: Services, side: Side, day: date, group: Group, stated: CountRow | None
+) -> Difference:
     found = Difference()
     async with services.ledger.reading() as conn:
         ours = await reconciling.our_effects(conn, side.channels, day, group)
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     async for rows in pages_of(side, day, group):
-        seen |= {row.own_id for row in rows}
-        await _theirs(services, side, rows, found)
+        # A row that is listed again says nothing new, and is nobody's second record.
+        new = {row.own_id: row for row in reversed(rows) if row.own_id not in seen}
+        seen |= {own_id: row.content_sha256 for own_id, row in new.items()}
+        await _theirs(services, side, list(new.values()), found)
+    found.unexplained += _unlisted(stated, seen)
     # Not on this day's list: on a neighbour's, or lost. A look-up knows every day.
     missing = sorted(ours.keys() - seen)
     for at in range(0, len(missing), _PAGE):
@@ -180,14 +112,17 @@ async def _difference(services: Services, side: Side, day: date, group: Group) -
     return found
 
 
-async def pages_of(side: Side, day: date, group: Group) -> AsyncIterator[Sequence[StoredRow]]:
-    """Every page of what stands behind one of their counts."""
-    cursor, more = None, True
-    while more:
-        page = await side.page(day, group, cursor)
-        cursor, more = page.next_cursor, page.has_more
-        rows = stored_rows(page, side.name)
-        yield [row for row in rows if (row.stage or "") == group[2]]
+def _unlisted(stated: CountRow | None, seen: Mapping[str, str]) -> int:
+    """How many of those they count their list does not bear out: held twice, left out, or other content.
+
+    A list may well be longer than the count: of today more comes while it is read.
+    """
+    if stated is None or stated.count < len(seen):
+        return 0
+    if stated.count > len(seen):
+        return stated.count - len(seen)
+    listed = "".join(f"{own_id} {sha256}\n" for own_id, sha256 in sorted(seen.items()))
+    return int(hashlib.sha256(listed.encode()).hexdigest() != stated.digest)
 
 
 async def _theirs(services: Services, side: Side, rows: Sequence[StoredRow], found: Difference) -> None:
@@ -259,18 +194,6 @@ async def adopt(services: Services, side: Side, effects: Sequence[dict[str, obje
         )
     log.info("effects.adopted", system=side.name, effects=len(rows))
     return len(rows)
-
-
-async def looked_up(side: Side, wanted: Sequence[tuple[str, str]]) -> dict[str, Stored | None]:
-    """What they hold under each (channel, own id), whatever the day; a few questions at once."""
-    gate = asyncio.Semaphore(_LOOKS_AT_ONCE)
-
-    async def one(channel: str, own_id: str) -> Stored | None:
-        async with gate:
-            return await side.find(channel, own_id)
-
-    answers = await asyncio.gather(*(one(channel, own_id) for channel, own_id in wanted))
-    return {own_id: answer for (_, own_id), answer in zip(wanted, answers, strict=True)}
 
 
 async def _missing(
@@ -351,7 +274,7 @@ async def _tell(conn: Conn, services: Services, side: Side) -> None:
                 key=_key(side, kind, department),
                 count=count,
                 message=f"对账发现{names.get(department, '')}{kinds.get(kind, kind)}有不能解释的差异："
-                "对方存有本方没有的编号，或同一编号下内容不同；请与对方逐笔核对",
+                "对方存有本方没有的编号、同一编号下内容不同，或对方的笔数、摘要与其清单不符；请与对方逐笔核对",
                 owner=OPERATIONS_DESK,
                 since=now,
                 due_at=due_at(services.calendar, now),
@@ -367,11 +290,6 @@ async def _tell(conn: Conn, services: Services, side: Side) -> None:
 
 def _key(side: Side, kind: str, department: str) -> str:
     return "|".join(part for part in (side.name, kind, department) if part)
-
-
-def sides(services: Services) -> tuple[Side, ...]:
-    """The systems that can be asked."""
-    return PlatformSide(services.platform), CreditSide(services.credit)
 
 
 def total(rows: Sequence[Day]) -> Counter[str]:

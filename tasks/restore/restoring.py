@@ -26,7 +26,8 @@ from models.ledger.writer import HistoryRow, write_history
 from tasks import steps
 from tasks.composition import Services
 from tasks.in_front import OPERATIONS_DESK, due_at
-from tasks.reconciliation.reconciling import ACTOR, PlatformSide, pages_of, reconcile_day, sides, total
+from tasks.reconciliation.reconciling import ACTOR, reconcile_day, total
+from tasks.reconciliation.sides import PlatformSide, pages_of, sides
 from tasks.restore.guarding import BROKEN, LOCKED, MESSAGES, MISSING
 from tasks.restore.taking_over import take_over
 from tasks.resuming import resume_after_restore

@@ -29,7 +29,8 @@ from models.ledger.writer import HistoryRow, write_history
 from tasks.claiming import note_pushed
 from tasks.composition import Services
 from tasks.planning import BODY_FIELD, CREDIT
-from tasks.reconciliation.reconciling import ACTOR, Side, looked_up, pages_of
+from tasks.reconciliation.reconciling import ACTOR
+from tasks.reconciliation.sides import Side, looked_up, pages_of
 
 log = structlog.get_logger(__name__)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from adapters.journal.lines import Entry
 from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
+from models.domain.errors import Unreadable
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
-from tasks.reconciliation.reconciling import CreditSide, PlatformSide, reconcile_day, reconcile_texts, total
+from tasks.reconciliation.reconciling import reconcile_day, reconcile_texts, total
+from tasks.reconciliation.sides import CreditSide, PlatformSide
 from tasks.standing import read_status
 from tasks.steps import (
     admit_cases,
@@ -217,6 +220,71 @@ async def test_other_content_under_our_id_is_never_adopted_nor_sent_again(clean)
     found = total(rows)
     assert (found["unexplained"], found["adopted"], found["sent_again"]) == (1, 0, 0)
     assert await clean.rows("SELECT own_id, state, receipt_number FROM effects ORDER BY own_id") == before
+
+
+class Listing(Counted):
+    """A side whose lists and counts are changed on their way here."""
+
+    def __init__(self, side, *, rows=lambda rows: rows, count=lambda row: row):
+        super().__init__(side)
+        self._rows, self._count = rows, count
+        self.counts = self._counted
+
+    async def _counted(self, day):
+        return tuple(self._count(row) for row in await self._side.counts(day))
+
+    async def page(self, day, group, cursor):
+        page = await super().page(day, group, cursor)
+        return replace(page, items=self._rows(page.items))
+
+
+def twice_the_first(rows):
+    return rows[:1] + rows
+
+
+async def listing(world, **changed):
+    side = Listing(PlatformSide(world.services.platform), **changed)
+    return await reconcile_day(world.services, side, TODAY)
+
+
+async def test_a_record_they_hold_twice_is_a_difference_for_a_person(clean):
+    await sent(clean, 4)
+    agreeing, _ = await platform(clean)
+    rows = await listing(
+        clean, rows=twice_the_first, count=lambda row: replace(row, count=row.count + 1, digest="f" * 64)
+    )
+    assert [(row.ours, row.theirs, row.agreed, row.unexplained) for row in rows] == [
+        (row.ours, row.ours + 1, row.ours, 1) for row in agreeing
+    ]
+    assert await clean.value("SELECT count(*) FROM incidents WHERE closed_at IS NULL") == len(rows)
+
+
+async def test_a_record_listed_again_stands_for_no_lost_one(clean):
+    lost, *_ = await sent(clean, 4)
+    await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": [lost]})
+    rows = await listing(clean, rows=twice_the_first)
+    assert apart(rows) == {"ours": 8, "theirs": 7, "agreed": 7, "sent_again": 1}
+
+
+async def test_a_list_shorter_than_its_count_and_a_digest_of_something_else_are_differences(clean):
+    await sent(clean, 4)
+    groups = len((await platform(clean))[0])
+    rows = await listing(clean, rows=lambda rows: rows[1:], count=lambda row: replace(row, digest="f" * 64))
+    assert apart(rows) == {"ours": 8, "theirs": 8, "agreed": 8, "unexplained": groups}
+    rows = await listing(clean, count=lambda row: replace(row, digest="f" * 64))
+    assert apart(rows) == {"ours": 8, "theirs": 8, "agreed": 8, "unexplained": groups}
+    rows, _ = await platform(clean)
+    assert apart(rows) == {"ours": 8, "theirs": 8, "agreed": 8}
+
+
+async def test_a_group_counted_twice_is_no_account(clean):
+    await sent(clean, 1)
+    side = PlatformSide(clean.services.platform)
+    rows = await side.counts(TODAY)
+    wrong = Listing(side)
+    wrong.counts = lambda _: asyncio.sleep(0, rows + rows[:1])
+    with pytest.raises(Unreadable):
+        await reconcile_day(clean.services, wrong, TODAY)
 
 
 async def test_an_end_in_the_midst_leaves_a_day_that_can_be_done_again(clean, monkeypatch):

@@ -9,7 +9,8 @@ from adapters.journal.lines import Entry
 from models.domain.canonical import canonical, content_hash
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
-from tasks.reconciliation.reconciling import PlatformSide, reconcile_day, total
+from tasks.reconciliation.reconciling import reconcile_day, total
+from tasks.reconciliation.sides import PlatformSide
 from tasks.restore.taking_over import take_over, version_of
 from tasks.steps import admit_cases, send_pushes
 from tests.tasks.records import case, serial
