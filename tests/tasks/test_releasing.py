@@ -9,6 +9,7 @@ from models.ledger.connection import LedgerSaidNo
 from tasks.operators.accounts import NotProven, disable_operator
 from tasks.operators.deciding import decide
 from tasks.operators.releasing import CannotRelease, release_text
+from tasks.restore.restoring import after_restore
 from tasks.steps import admit_cases, match_receipts, recover, send_pushes, tell_liaisons
 from tests.tasks.records import NOW, case, serial
 
@@ -154,3 +155,37 @@ async def test_the_database_itself_wants_two(desk, held, asked):
         await desk.world.change(
             f"UPDATE effects SET asked_by = {asked}, confirmed_by = '赵六' WHERE own_id = %s", held
         )
+
+
+@pytest.mark.parametrize("journal", ["kept", "lost"])
+async def test_what_two_people_let_go_after_the_backup_is_not_let_go_again_from_the_restored_ledger(
+    desk, held, journal
+):
+    world = desk.world
+    await desk("王五")
+    await desk("赵六")
+    await release(desk, held, "王五")
+    (backup,) = await world.rows("SELECT * FROM effects WHERE own_id = %s", held)
+    await release(desk, held, "赵六")
+    await world.run(tell_liaisons, match_receipts)
+    there = len(world.stored("sms"))
+    names = ("state", "reason", "owner", "due_at", "asked_by", "confirmed_by", "attempts", "receipt_number")
+    await world.change(
+        f"UPDATE effects SET {', '.join(f'{name} = %s' for name in names)} WHERE own_id = %s",
+        *(backup[name] for name in names),
+        held,
+    )
+    await world.change("UPDATE sender_guard SET mark = mark - 1")
+    assert (await world.run(tell_liaisons))["tell_liaisons"] == {"withheld": 1}
+    lost = [world.services.guard.host] if journal == "lost" else []
+    back = await after_restore(world.services, by="值班", lost=lost)
+    assert (back.open, back.texts_held) == (True, 1)
+    (row,) = await world.rows(STATE, held)
+    assert (row["state"], row["reason"], row["asked_by"]) == ("held", "restored", None)
+    for name in ("王五", "赵六"):
+        with pytest.raises(CannotRelease, match="恢复前已外发"):
+            await release(desk, held, name, 1)
+    await world.run(recover, tell_liaisons, match_receipts)
+    assert len(world.stored("sms")) == there
+    again = await after_restore(world.services, by="值班", lost=lost)
+    assert again.texts_held == 0, "what is held for this already is not counted anew"

@@ -73,10 +73,16 @@ async def hold_lost_texts(
 async def hold_known_texts(
     conn: Conn, own_ids: Sequence[str] | None, *, owner: str, due_at: datetime
 ) -> list[str]:
-    """Hold these texts, or all that have not come to an end: a machine never sends them again."""
+    """Hold these texts, or all that have not come to an end: a machine never sends them again.
+
+    Those that were held in the backup too: two people may have let them go since. What they asked for
+    before is asked for no more. The own ids that were not held for this before.
+    """
     cursor = await conn.execute(
-        "UPDATE effects SET state = 'held', reason = 'restored', owner = %s, due_at = %s"
-        " WHERE channel = 'sms' AND state = ANY(%s) AND (%s::text[] IS NULL OR own_id = ANY(%s))"
+        "UPDATE effects SET state = 'held', reason = 'restored', owner = %s, due_at = %s,"
+        " asked_by = CASE WHEN confirmed_by IS NOT NULL THEN asked_by END"
+        " WHERE channel = 'sms' AND (state = ANY(%s) OR (state = 'held' AND decided_at IS NULL"
+        " AND reason IS DISTINCT FROM 'restored')) AND (%s::text[] IS NULL OR own_id = ANY(%s))"
         " RETURNING own_id",
         (owner, due_at, _held_from(), _list(own_ids), _list(own_ids)),
     )
