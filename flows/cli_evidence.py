@@ -261,9 +261,14 @@ def _pack_lines(told: "PackVerified") -> Iterator[str]:
     where = "（公钥取自包内，请与公布的公钥编号核对）" if told.own_key else ""
     said = "有不符之处" if told.findings else "证据包无误"
     yield (
-        f"{said}：办件 {told.case_no}，{told.leaves} 条留痕，其中 {told.opened} 条附明文；"
+        f"{said}：办件 {_printable(told.case_no)}，{told.leaves} 条留痕，其中 {told.opened} 条附明文；"
         f"签名头 {told.size} 条，{told.head_at}；公钥 {told.key}{where}"
     )
+
+
+def _printable(text: str) -> str:
+    """The text, what moves a terminal's cursor or hides in it spelled out: a pack's bearer wrote it."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _finding_lines(findings: "tuple[Finding, ...]") -> Iterator[str]:

@@ -72,3 +72,5 @@ _PREFIXES = {
     "credit_report": "CR",
     "sms": "SM",
 }
+CHANNEL_OF = {prefix: channel for channel, prefix in _PREFIXES.items()}
+"""The channel of an own id, by its first two letters."""

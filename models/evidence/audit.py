@@ -27,6 +27,7 @@ Kind = Literal[
     "seals",
     "kept",
     "archive",
+    "pack",
 ]
 HEAD_WITHIN_S = 120.0
 """A round whose head is not written after this was cut off, or its head was taken away."""
@@ -258,6 +259,6 @@ def own_id_in(leaf: str) -> str | None:
     """The own id a leaf names; None in one that is no leaf of ours."""
     try:
         found = json.loads(leaf).get("own_id")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and found.isascii() and found.isprintable() else None

@@ -8,20 +8,27 @@ a database; ``docs/evidence.md`` says how, byte by byte.
 import hashlib
 import hmac
 import json
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.domain.errors import ShenguanError
-from models.domain.keys import own_id
+from models.domain.keys import CHANNEL_OF, own_id
 from models.domain.merkle import is_consistent, leaf_hash, root_from_inclusion
 from models.evidence.audit import Finding, own_id_in
 from models.evidence.heads import Head, HeadUnreadable, read_head
-from models.evidence.signing import Verifier
+from models.evidence.index import Listed, index_of
+from models.evidence.members import MOST_JSON, Members, MembersUnfit, opened
+from models.evidence.signing import SigningKeyBroken, Verifier
 
 PACK, PUBLIC, INDEX = "pack.json", "public.pem", "目录.md"
+_EFFECT, _MESSAGES = ("intent", "answer"), ("inward", "lookup")
+_OF_A_CASE = ("PS", "RC")
+"""Effects whose business key begins with the case's number."""
 
 
 class PackUnreadable(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -73,18 +80,18 @@ def write_pack(
     head: Head,
     verifier: Verifier,
     items: Sequence[Item],
-    index: str,
     *,
     made_at: str,
     consistency: tuple[Head, Sequence[bytes]] | None = None,
 ) -> None:
-    """Write the pack; ``index`` is the page for people."""
+    """Write the pack, its page for people included."""
+    entries = [_entry(item) for item in items]
     value = {
         "v": 1,
         "case_no": case_no,
         "made_at": made_at,
         "head": json.loads(head.line()),
-        "leaves": [_entry(item) for item in items],
+        "leaves": entries,
         "consistency": consistency
         and {
             "head": json.loads(consistency[0].line()),
@@ -97,7 +104,7 @@ def write_pack(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr(PACK, json.dumps(value, ensure_ascii=False, indent=1))
         pack.writestr(PUBLIC, verifier.pem())
-        pack.writestr(INDEX, index)
+        pack.writestr(INDEX, _index(case_no, made_at, head, entries))
         for item in items:
             for kind, content in (("sealed", item.sealed), ("plain", item.plain)):
                 if content is not None:
@@ -130,29 +137,110 @@ def verify_pack(path: Path, verifier: Verifier | None = None, *, kept: Head | No
         PackUnreadable: it is no pack.
     """
     try:
-        with zipfile.ZipFile(path) as pack:
-            value = json.loads(pack.read(PACK))
-            own = Verifier.from_pem(pack.read(PUBLIC), said=PUBLIC)
-            head = read_head(json.dumps(value["head"]).encode())
-            key = verifier or own
-            found = [*_head(head, key, own), *_leaves(pack, value["leaves"], head)]
-            if kept is not None:
-                found += _kept(value.get("consistency"), head, key, kept)
-            opened = sum(entry["plain"] is not None for entry in value["leaves"])
-            return PackVerified(
-                case_no=str(value["case_no"]),
-                leaves=len(value["leaves"]),
-                opened=opened,
-                size=head.size,
-                head_at=head.at,
-                key=key.key_id,
-                own_key=verifier is None,
-                findings=tuple(found),
-            )
-    except (OSError, zipfile.BadZipFile) as unreadable:
-        raise PackUnreadable(str(path), "不是留痕证据包，或文件损坏") from unreadable
-    except (KeyError, ValueError, TypeError, HeadUnreadable) as garbled:
+        with opened(path) as members:
+            return _verified(members, verifier, kept)
+    except MembersUnfit as unfit:
+        raise PackUnreadable(str(path), unfit.reason) from unfit
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as broken:
+        raise PackUnreadable(str(path), "不是留痕证据包，或文件损坏") from broken
+    except (LookupError, ValueError, TypeError, RecursionError, HeadUnreadable, SigningKeyBroken) as garbled:
         raise PackUnreadable(str(path), "证据包内容残缺或格式不对") from garbled
+
+
+def _verified(members: Members, verifier: Verifier | None, kept: Head | None) -> PackVerified:
+    value = json.loads(members.read(PACK, MOST_JSON), object_pairs_hook=_each_once)
+    case_no, made_at = _text(value["case_no"]), _text(value["made_at"])
+    entries = [_checked(entry) for entry in value["leaves"]]
+    if value["v"] != 1:
+        raise ValueError(value["v"])
+    own = Verifier.from_pem(members.read(PUBLIC), said=PUBLIC)
+    head = read_head(json.dumps(value["head"]).encode())
+    key = verifier or own
+    found = [*_head(head, key, own), *_members(members, entries), *_leaves(members, entries, head)]
+    if not found:
+        found += _about(case_no, [json.loads(entry["leaf"]) for entry in entries], entries)
+    if not found and members.read(INDEX) != _index(case_no, made_at, head, entries):
+        found.append(Finding("pack", f"{INDEX} 不是由包内留痕写出的那一份：被改"))
+    if kept is not None:
+        found += _kept(value.get("consistency"), head, key, kept)
+    return PackVerified(
+        case_no=case_no,
+        leaves=len(entries),
+        opened=sum(entry["plain"] is not None for entry in entries),
+        size=head.size,
+        head_at=head.at,
+        key=key.key_id,
+        own_key=verifier is None,
+        findings=tuple(found),
+    )
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name twice")
+    return made
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value))
+    value.encode()
+    return value
+
+
+def _checked(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An entry of the form that we write.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is of another.
+    """
+    position = entry["position"]
+    if type(position) is not int or position < 0:
+        raise TypeError(type(position))
+    _text(entry["leaf"])
+    for kind in ("sealed", "plain"):
+        if entry[kind] is not None:
+            _text(entry[kind])
+    if (entry["plain"] is None) != (entry["salt"] is None):
+        raise ValueError("salt")
+    if entry["business_key"] is not None:
+        _text(entry["business_key"])
+    return entry
+
+
+def _index(case_no: str, made_at: str, head: Head, entries: Iterable[Mapping[str, Any]]) -> bytes:
+    listed = (
+        Listed(e["position"], e["leaf"], sealed=e["sealed"] is not None, plain=e["plain"] is not None)
+        for e in entries
+    )
+    return index_of(case_no, made_at, head, listed).encode()
+
+
+def _members(members: Members, entries: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    listed = {PACK, PUBLIC, INDEX} | {entry[kind] for entry in entries for kind in ("sealed", "plain")}
+    for name in {info.filename for info in members} - listed:
+        yield Finding("pack", f"包内有目录之外的文件 {name!a}：不是证据的一部分")
+
+
+def _about(
+    case_no: str, leaves: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Whether the leaves are of this case, as far as they name one; one at least must."""
+    named = False
+    for leaf, entry in zip(leaves, entries, strict=True):
+        if leaf["kind"] == "inward" and leaf["record"] == "case":
+            is_its = leaf["key"] == case_no
+        elif leaf["kind"] in _EFFECT and leaf["own_id"][:2] in _OF_A_CASE:
+            is_its = entry["business_key"].startswith(f"{case_no}|")
+        else:
+            continue
+        named = True
+        if not is_its:
+            said = f"第 {entry['position']} 位是另一办件的留痕，不是所称的办件"
+            yield Finding("pack", said, entry["position"], own_id_in(entry["leaf"]))
+    if not named:
+        yield Finding("pack", "包内没有一条留痕指明是所称的办件")
 
 
 def _head(head: Head, key: Verifier, own: Verifier) -> Iterator[Finding]:
@@ -162,10 +250,12 @@ def _head(head: Head, key: Verifier, own: Verifier) -> Iterator[Finding]:
         yield Finding("heads", "签名头不是该公钥所签，或内容被改")
 
 
-def _leaves(pack: zipfile.ZipFile, entries: Sequence[Mapping[str, Any]], head: Head) -> Iterator[Finding]:
+def _leaves(members: Members, entries: Sequence[Mapping[str, Any]], head: Head) -> Iterator[Finding]:
     before = -1
+    if not entries:
+        yield Finding("pack", "包内没有留痕")
     for entry in entries:
-        position, text = int(entry["position"]), str(entry["leaf"])
+        position, text = entry["position"], entry["leaf"]
         name = own_id_in(text)
         if position <= before:
             yield Finding("moved", f"第 {position} 位的次序不对或重复", position, name)
@@ -176,23 +266,35 @@ def _leaves(pack: zipfile.ZipFile, entries: Sequence[Mapping[str, Any]], head: H
                 "changed", f"第 {position} 位的留痕不在签名头之下：内容、位置或证明被改", position, name
             )
             continue
-        wrong = _bytes(pack, entry, json.loads(text))
+        leaf = json.loads(text)
+        wrong = _kind(leaf, entry) or _bytes(members, entry, leaf)
         if wrong:
             yield Finding("bytes", f"第 {position} 位{wrong}", position, name)
 
 
-def _bytes(pack: zipfile.ZipFile, entry: Mapping[str, Any], leaf: Mapping[str, Any]) -> str | None:
+def _kind(leaf: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+    key, version = entry["business_key"], entry["content_version"]
+    if leaf["kind"] in _EFFECT:
+        channel = CHANNEL_OF.get(leaf["own_id"][:2])
+        if channel is None or key is None or own_id(channel, key, version) != leaf["own_id"]:
+            return "的动作编号与业务键不符"
+        return None
+    if leaf["kind"] not in _MESSAGES:
+        return "的留痕不属于任何办件"
+    return "的留痕不是动作，却写有业务键" if key is not None else None
+
+
+def _bytes(members: Members, entry: Mapping[str, Any], leaf: Mapping[str, Any]) -> str | None:
+    if any(entry[kind] not in (None, _name(entry["position"], kind)) for kind in ("sealed", "plain")):
+        return "的原文不在它的文件中"
     if entry["sealed"] is not None:
-        sealed = pack.read(entry["sealed"])
+        sealed = members.read(entry["sealed"])
         if hashlib.sha256(sealed).hexdigest() != leaf.get("sealed"):
             return "的密封原文不是留痕所记的那一份"
     if entry["plain"] is not None:
-        salted = hmac.digest(bytes.fromhex(entry["salt"]), pack.read(entry["plain"]), "sha256").hex()
+        salted = hmac.digest(bytes.fromhex(entry["salt"]), members.read(entry["plain"]), "sha256").hex()
         if salted != leaf.get("commitment"):
             return "的明文不是留痕所承诺的那一份"
-    key, version, channel = entry["business_key"], entry["content_version"], leaf.get("channel")
-    if key is not None and channel is not None and own_id(channel, key, version) != leaf["own_id"]:
-        return "的动作编号与业务键不符"
     return None
 
 

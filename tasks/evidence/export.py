@@ -1,7 +1,7 @@
 """One case's evidence as a pack: its leaves with their proofs, the signed head, and a page for people."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,6 @@ from typing import Any
 
 from models.domain.errors import ShenguanError
 from models.domain.merkle import HASH_BYTES, consistency_proof, hashes_in, inclusion_proofs
-from models.domain.messages import CHANNELS, RECORD_KINDS, SYSTEMS
-from models.domain.workdays import SHANGHAI
 from models.evidence.folder import EvidenceFolder
 from models.evidence.heads import Head
 from models.evidence.pack import Item, write_pack
@@ -22,14 +20,6 @@ from models.ledger.sealing import SealBroken, Sealing
 from tasks.advice import CHECK_FIELD
 from tasks.evidence.subjects import RAW_FIELD
 from tasks.planning import BODY_FIELD
-
-_OUTCOMES: Mapping[str, str] = {
-    "accepted": "对方接收",
-    "already_done": "对方已有同一份",
-    "refused": "对方拒收",
-    "not_done": "未办成，可再发",
-    "unknown": "结果未知",
-}
 
 
 class CannotExport(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -104,18 +94,8 @@ async def export_case(
     goes_on = None
     if since is not None and 0 < since.size < head.size:
         goes_on = (since, consistency_proof(hashes, since.size))
-    now = datetime.now(UTC)
-    index = _index(case_no, case["item_name"], head, verifier, items, now)
-    write_pack(
-        out,
-        case_no,
-        head,
-        verifier,
-        items,
-        index,
-        made_at=now.isoformat(timespec="seconds"),
-        consistency=goes_on,
-    )
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    write_pack(out, case_no, head, verifier, items, made_at=made_at, consistency=goes_on)
     opened = sum(item.plain is not None for item in items)
     return Exported(
         case_no=case_no,
@@ -156,61 +136,3 @@ def _field(row: Mapping[str, Any]) -> str:
     if row["channel"] is not None:
         return BODY_FIELD
     return CHECK_FIELD if json.loads(row["leaf"])["kind"] == "lookup" else RAW_FIELD
-
-
-def _index(
-    case_no: str, item_name: str, head: Head, verifier: Verifier, items: Sequence[Item], now: datetime
-) -> str:
-    lines = [
-        f"# 办件 {case_no} 留痕证据包",
-        "",
-        f"- 事项：{item_name}",
-        f"- 制作时间：{_shown(now.isoformat())}",
-        f"- 签名头：日志第 {head.size} 条处，{_shown(head.at)}，根 `{head.root.hex()}`",
-        f"- 公钥编号：{verifier.key_id}（请与公布的编号核对）",
-        "- 核验：`shenguan evidence verify 本文件 --key 公布的公钥`；另写核验程序见 docs/evidence.md",
-        "",
-        "| 位置 | 时间 | 事实 | 对象与结果 | 编号 | 明文 |",
-        "|--|--|--|--|--|--|",
-    ]
-    for item in items:
-        leaf = json.loads(item.leaf)
-        fact, about = _TELL[leaf["kind"]](leaf)
-        plain = "附" if item.plain is not None else "密封" if item.sealed is not None else "—"
-        cells = (str(item.position), _shown(leaf["at"]), fact, about, leaf["own_id"], plain)
-        lines.append("| " + " | ".join(cell.replace("|", "｜").replace("\n", " ") for cell in cells) + " |")
-    return "\n".join([*lines, ""])
-
-
-def _intent(leaf: dict[str, Any]) -> tuple[str, str]:
-    # a text's target is its phone's keyed hash: nobody reads that
-    target = SYSTEMS["sms"] if leaf["channel"] == "sms" else SYSTEMS.get(leaf["target"], leaf["target"])
-    return f"发出{CHANNELS.get(leaf['channel'], leaf['channel'])}（第 {leaf['attempt']} 次）", f"→ {target}"
-
-
-def _answer(leaf: dict[str, Any]) -> tuple[str, str]:
-    said = _OUTCOMES.get(leaf["outcome"], leaf["outcome"])
-    receipt = f"，回执 {leaf['receipt']}" if leaf["receipt"] else ""
-    return f"得到答复（第 {leaf['attempt']} 次）", f"{said}{receipt}"
-
-
-def _inward(leaf: dict[str, Any]) -> tuple[str, str]:
-    kind = RECORD_KINDS.get(leaf["record"], leaf["record"])
-    version = f"，第 {leaf['version']} 版" if leaf["version"] else ""
-    return f"收到{kind}", f"{SYSTEMS.get(leaf['source'], leaf['source'])} {leaf['key']}{version}"
-
-
-def _lookup(leaf: dict[str, Any]) -> tuple[str, str]:
-    return "收到信用查询答复", f"{SYSTEMS['credit']} {leaf['number']}"
-
-
-_TELL: Mapping[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
-    "intent": _intent,
-    "answer": _answer,
-    "inward": _inward,
-    "lookup": _lookup,
-}
-
-
-def _shown(at: str) -> str:
-    return datetime.fromisoformat(at).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

@@ -9,9 +9,18 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from models.domain.messages import CHANNELS, RECORD_KINDS, SYSTEMS
+from models.evidence.index import OUTCOMES
 from tests.outside import evidence_check as check
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
+
+
+def test_its_words_are_those_of_both_verifiers():
+    said = re.search(r"```text\n(channel .*?)```", PAGE.read_text("utf-8"), re.DOTALL)[1]
+    words = {tuple(line.split()[:2]): line.split()[2] for line in said.splitlines()}
+    ours = {"channel": CHANNELS, "system": SYSTEMS, "record": RECORD_KINDS, "outcome": OUTCOMES}
+    assert words == check.WORDS == {(of, code): word for of in ours for code, word in ours[of].items()}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli_evidence import _pack_lines
 from models.evidence.pack import PackUnreadable, verify_pack
 from models.evidence.signing import Signer, create_signing_key
 from tasks.evidence.export import CannotExport, export_case
@@ -130,10 +131,53 @@ def other_bytes(suffix):
     return changed
 
 
+def no_leaves(value):
+    value["leaves"] = []
+
+
+def other_case(value):
+    value["case_no"] = "ZZ99999999"
+
+
+def case_with_a_cursor(value):
+    value["case_no"] += "\n\x1b[2K证据包无误"
+
+
+def no_key(value):
+    next(each for each in value["leaves"] if '"answer"' in each["leaf"])["business_key"] = None
+
+
+def no_case(value):
+    """What is left names none: the look-up alone."""
+    value["leaves"] = [each for each in value["leaves"] if '"lookup"' in each["leaf"]]
+
+
+def bytes_of_another(value):
+    first, second = [each for each in value["leaves"] if each["plain"]][:2]
+    first["plain"] = second["plain"]
+
+
+def other_time(value):
+    value["made_at"] = "2020-01-01T00:00:00+00:00"
+
+
+def one_more_file(files):
+    files["bytes/0000000099.plain"] = b"he paid"
+
+
+def other_page(files):
+    files["目录.md"] = files["目录.md"].replace("对方接收".encode(), "对方拒收".encode())
+
+
 TAMPERED = {
+    "one_more_file": one_more_file,
+    "other_page": other_page,
     **{
         change.__name__: in_json(change)
-        for change in (other_leaf, other_place, other_order, other_size, other_root, other_key, other_salt)
+        for change in (
+            *(other_leaf, other_place, other_order, other_size, other_root, other_key, other_salt),
+            *(no_leaves, bytes_of_another, other_case, case_with_a_cursor, no_key, no_case, other_time),
+        )
     },
     "other_sealed": other_bytes(".sealed"),
     "other_plain": other_bytes(".plain"),
@@ -175,6 +219,118 @@ async def test_what_is_no_pack_is_said(tmp_path, log):
         verify_pack(path)
     with pytest.raises(PackUnreadable):
         verify_pack(tmp_path / "absent.zip")
+
+
+async def test_a_pack_of_two_cases_says_it_is_of_none(log, tmp_path):
+    """Leaves of another case are proven as well, under the same head."""
+    path, other = tmp_path / "pack.zip", tmp_path / "other.zip"
+    await exported(log, path)
+    number = await log.world.value(
+        "SELECT case_no FROM cases WHERE case_no <> %s ORDER BY case_no LIMIT 1", log.record["case_no"]
+    )
+    await export_case(log.world.services.ledger, log.folder, log.verifier, number, other)
+    with zipfile.ZipFile(other) as pack:
+        more = {name: pack.read(name) for name in pack.namelist()}
+
+    def both(files):
+        value = json.loads(files["pack.json"])
+        value["leaves"] += json.loads(more["pack.json"])["leaves"]
+        value["leaves"].sort(key=lambda each: each["position"])
+        files |= {name: more[name] for name in more if name.startswith("bytes/")}
+        files["pack.json"] = json.dumps(value).encode()
+
+    rewritten(path, both)
+    assert {each.kind for each in verify_pack(path).findings} == {"pack"}
+    assert evidence_check.check_pack(path) == ["another case"]
+
+
+async def test_nothing_a_bearer_wrote_moves_the_cursor(log, tmp_path):
+    path = tmp_path / "pack.zip"
+    await exported(log, path)
+    rewritten(path, in_json(case_with_a_cursor))
+    lines = list(_pack_lines(verify_pack(path)))
+    assert all(line.isprintable() for line in lines)
+    assert lines[-1].startswith(f"有不符之处：办件 {log.record['case_no']}\\n\\x1b[2K证据包无误，")
+
+
+def _deep(files):
+    files["pack.json"] = b"[" * 100_000
+
+
+def _replaced(old, new):
+    def changed(files):
+        assert old in files["pack.json"]
+        files["pack.json"] = files["pack.json"].replace(old, new, 1)
+
+    return changed
+
+
+def _endless(value):
+    value["leaves"][0]["position"] = "POSITION"
+
+
+def _in_leaf(text):
+    def changed(value):
+        value["leaves"][0]["leaf"] = text
+
+    return in_json(changed)
+
+
+UNFIT = {
+    "deep": _deep,
+    "infinite position": lambda files: (in_json(_endless)(files), _replaced(b'"POSITION"', b"1e400")(files)),
+    "position of true": in_json(lambda value: value["leaves"][0].update(position=True)),
+    "a leaf that is no text": _in_leaf([]),
+    "half a sign": in_json(lambda value: value.update(case_no="\ud800")),
+    "half a sign in a leaf": _in_leaf("\ud800"),
+    "half a sign in the head": in_json(lambda value: value["head"].update(at="\ud800")),
+    "a name twice": _replaced(b"{", b'{"case_no":"A",'),
+    "no key": lambda files: files.update({"public.pem": b"x"}),
+    "no page": lambda files: files.pop("目录.md"),
+    "no plain bytes": lambda files: files.pop(next(name for name in files if name.endswith(".plain"))),
+    "too large": lambda files: files.update({"bytes/0": bytes(257 * 1024 * 1024)}),
+    "too large a list": lambda files: files.update({"pack.json": b" " * (17 * 1024 * 1024)}),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+async def test_what_is_written_to_break_the_verifier_is_no_pack(log, tmp_path, name):
+    path = tmp_path / "pack.zip"
+    await exported(log, path, opens=log.world.services.sealing)
+    rewritten(path, UNFIT[name])
+    with pytest.raises(PackUnreadable):
+        verify_pack(path)
+    assert evidence_check.check_pack(path), name
+
+
+async def test_a_zip_file_that_we_would_not_write_is_no_pack(log, tmp_path):
+    path = tmp_path / "pack.zip"
+    await exported(log, path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as pack:
+        info = pack.getinfo("pack.json")
+        local, central = info.header_offset, pack.start_dir
+    data = local + 30 + len("pack.json")
+
+    def patched(*changes):
+        raw = bytearray(whole)
+        for at, value in changes:
+            raw[at] = value
+        path.write_bytes(raw)
+        with pytest.raises(PackUnreadable):
+            verify_pack(path)
+        assert evidence_check.check_pack(path)
+
+    patched((local + 6, 1), (central + 8, 1))  # encrypted
+    patched((local + 8, 99), (central + 10, 99))  # a method that nobody knows
+    patched((data, 0xFF))  # no deflate
+    patched((central + 24, 1), (central + 25, 0))  # longer than it says
+    path.write_bytes(whole)
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as pack:
+        pack.writestr("目录.md", "证据包无误")
+    with pytest.raises(PackUnreadable, match="重名"):
+        verify_pack(path)
+    assert evidence_check.check_pack(path)
 
 
 async def test_a_case_that_is_not_there_or_not_sealed_gives_no_pack(log, tmp_path):
