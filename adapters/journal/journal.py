@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -79,15 +80,15 @@ class Journal:
         assert self.identity is not None
         return self.identity
 
-    def append(self, mark: int, entries: Sequence[Entry]) -> None:
-        """Write the wave; when this returns it is on the disk.
+    def append(self, mark: int, entries: Sequence[Entry], day: date | None = None) -> None:
+        """Write the wave of that business day; when this returns it is on the disk.
 
         Raises:
             OSError: it may not be there. Nothing of this wave may leave.
             JournalBroken: as ``refresh``.
         """
         with self._alone():
-            self._write(wave_line(mark, tuple(entries)), mark)
+            self._write(wave_line(mark, tuple(entries), day), mark)
             assert self._file is not None
             os.fdatasync(self._file)
 

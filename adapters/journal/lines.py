@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import orjson
@@ -25,10 +26,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The entries of one intent transaction, under the ledger's mark for it."""
+    """The entries of one intent transaction, under the ledger's mark for it.
+
+    ``day`` is the business day on which it left; lines of before there was one do not say.
+    """
 
     mark: int
     entries: tuple[Entry, ...]
+    day: date | None = None
 
 
 def packed(value: dict[str, Any]) -> bytes:
@@ -70,10 +75,11 @@ def waves_of(lines: list[dict[str, Any]]) -> Iterator[Wave]:
     for line in lines:
         if "sent" in line:
             entries = tuple(Entry(own_id, attempt, *about) for own_id, attempt, *about in line["sent"])
-            yield Wave(line["mark"], entries)
+            day = line.get("day")
+            yield Wave(line["mark"], entries, date.fromisoformat(day) if day else None)
 
 
-def wave_line(mark: int, entries: tuple[Entry, ...]) -> bytes:
+def wave_line(mark: int, entries: tuple[Entry, ...], day: date | None = None) -> bytes:
     """A wave as its line."""
     sent = [[e.own_id, e.attempt] if e.about is None else [e.own_id, e.attempt, e.about] for e in entries]
-    return packed({"mark": mark, "sent": sent})
+    return packed({"mark": mark, "sent": sent} | ({"day": day.isoformat()} if day else {}))

@@ -17,10 +17,10 @@ from uuid import UUID
 import structlog
 
 from adapters.journal.journal import SUFFIX, Journal, JournalBroken
-from adapters.journal.lines import Entry
+from adapters.journal.lines import Entry, Wave
 from models.domain.errors import ShenguanError
 from models.domain.lifecycles.effect import Channel
-from models.domain.workdays import Calendar
+from models.domain.workdays import Calendar, business_day
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, guard, quarantine
@@ -145,11 +145,11 @@ class SenderGuard:
             LedgerIsOlder: nothing of the wave may be intended.
         """
         about = await _about(conn, rows) if channel is Channel.SMS else {}
-        mark = await guard.next_mark(conn)
+        mark, now = await guard.next_mark(conn)
         if self._journal is None or mark <= self._journal.last:
             raise LedgerIsOlder(mark, self._journal.last if self._journal else 0)
         entries = tuple(Entry(row["own_id"], row["attempts"], about.get(row["own_id"])) for row in rows)
-        return Marked(self._journal, mark, entries)
+        return Marked(self._journal, Wave(mark, entries, business_day(now)))
 
     async def remembers(self, conn: Conn, own_ids: Collection[str]) -> set[str]:
         """Those of these own ids that this host once sent, as its journal has it.
@@ -190,15 +190,14 @@ class SenderGuard:
 class Marked:
     """A wave whose intent is committed and that may leave once the journal has it."""
 
-    def __init__(self, journal: Journal, mark: int, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, journal: Journal, wave: Wave) -> None:
         self._journal = journal
-        self._mark = mark
-        self._entries = entries
+        self._wave = wave
 
     async def written(self) -> bool:
         """Whether the wave is in the journal, on the disk. If not, none of it may leave."""
         try:
-            await asyncio.to_thread(self._journal.append, self._mark, self._entries)
+            await asyncio.to_thread(self._journal.append, self._wave.mark, self._wave.entries, self._wave.day)
         except (OSError, JournalBroken) as failed:
             log.error("journal.unwritable", error=type(failed).__name__)  # noqa: TRY400
             return False

@@ -9,14 +9,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
 from adapters.journal.journal import Journal
-from adapters.journal.lines import Entry
+from adapters.journal.lines import Entry, Wave
 from models.domain.errors import ShenguanError
 from models.domain.keys import own_id
 from models.domain.workdays import business_day
@@ -94,10 +94,10 @@ async def after_restore(services: Services, *, by: str, lost: Sequence[str] = ()
     journal, lock = await _locked(services, lost)
     await _leases_ended(services)
     await _read_in(services)
-    entries = _after(journal, lock["ledger_mark"], missing_allowed=services.guard.host in lost)
-    held = await _hold_texts(services, entries)
+    waves = _after(journal, lock["ledger_mark"], missing_allowed=services.guard.host in lost)
+    held = await _hold_texts(services, {each.own_id: each for wave in waves for each in wave.entries})
     news = 0
-    first, days = await _days(services)
+    first, days = await _days(services, lock["since"], waves, lost=bool(lost))
     if lost:
         news = await _unprovable(services, lock, days)
         held += news
@@ -178,16 +178,16 @@ async def _leases_ended(services: Services) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-def _after(journal: Journal, mark: int, *, missing_allowed: bool) -> dict[str, Entry]:
-    """What the journal says was begun after the ledger's mark, by own id, the last try of each."""
+def _after(journal: Journal, mark: int, *, missing_allowed: bool) -> list[Wave]:
+    """What the journal says was begun after the ledger's mark, oldest first."""
     if journal.identity is None:
-        return {}
+        return []
     if journal.begins_after > mark and not missing_allowed:
         raise RestoreHalted(
             "本机外发日志已滚动，缺少备份之后最早的一段，不能证明其间的短信；"
             "请改用较新的备份，或以 --lost 声明本机日志不全"
         )
-    return {entry.own_id: entry for wave in journal.waves() if wave.mark > mark for entry in wave.entries}
+    return [wave for wave in journal.waves() if wave.mark > mark]
 
 
 async def _hold_texts(services: Services, entries: dict[str, Entry]) -> int:
@@ -235,12 +235,24 @@ def _lost_text(entry: Entry) -> restoring.LostText:
     )
 
 
-async def _days(services: Services) -> tuple[date, list[date]]:
-    """The business days from the last one the ledger surely knows whole until tomorrow."""
+async def _days(
+    services: Services, locked: datetime, waves: Sequence[Wave], *, lost: bool
+) -> tuple[date, list[date]]:
+    """The business days from the last one the ledger surely knows whole until tomorrow.
+
+    That is the day of the newest answer from before it was locked (a repetition of this command has
+    written answers since), or of the first wave that only the journal knows. A ledger without an answer
+    whose journals do not say it all begins on the day the first item went live.
+    """
     async with services.ledger.reading() as conn:
         now = await clock.business_now(conn)
-        last = await reconciling.last_business(conn)
-    first = business_day(min(last or now, now)) - timedelta(days=1)
+        last = await reconciling.last_business(conn, locked)
+    known = [wave.day for wave in waves if wave.day is not None]
+    if last is not None:
+        known.append(business_day(last))
+    elif lost or not waves or waves[0].day is None:
+        known += [business_day(item.go_live_at) for item in services.city.catalog.items.values()]
+    first = min([*known, business_day(now)]) - timedelta(days=1)
     count = (business_day(now) - first).days + 2
     return first, [first + timedelta(days=n) for n in range(count)]
 

@@ -5,13 +5,16 @@ from decimal import Decimal
 
 from models.ledger.bulk import Conn
 
+NOW = (
+    "COALESCE((SELECT anchor_business + (clock_timestamp() - anchor_machine)"
+    " * rate::double precision FROM business_clock), clock_timestamp())"
+)
+"""The business time, in a statement."""
+
 
 async def business_now(conn: Conn) -> datetime:
     """The business time, aware; machine time where no clock was ever set."""
-    cursor = await conn.execute(
-        "SELECT COALESCE((SELECT anchor_business + (clock_timestamp() - anchor_machine)"
-        " * rate::double precision FROM business_clock), clock_timestamp()) AS now"
-    )
+    cursor = await conn.execute(f"SELECT {NOW} AS now".encode())
     row = await cursor.fetchone()
     assert row is not None
     now: datetime = row["now"]

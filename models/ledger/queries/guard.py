@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from models.ledger.bulk import Conn, arrays
+from models.ledger.queries.clock import NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,17 @@ async def take_installation(conn: Conn, installation: UUID) -> None:
     await conn.execute("UPDATE sender_guard SET installation = %s WHERE id = 1 AND mark = 0", (installation,))
 
 
-async def next_mark(conn: Conn) -> int:
-    """Move the mark on. The last statement of an intent transaction: others wait for its COMMIT."""
-    cursor = await conn.execute("UPDATE sender_guard SET mark = mark + 1 WHERE id = 1 RETURNING mark")
+async def next_mark(conn: Conn) -> tuple[int, datetime]:
+    """Move the mark on: the mark and the business time.
+
+    The last statement of an intent transaction: others wait for its COMMIT.
+    """
+    cursor = await conn.execute(
+        f"UPDATE sender_guard SET mark = mark + 1 WHERE id = 1 RETURNING mark, {NOW} AS now".encode()
+    )
     row = await cursor.fetchone()
     assert row is not None
-    return int(row["mark"])
+    return int(row["mark"]), row["now"]
 
 
 async def lift_mark(conn: Conn, mark: int) -> None:

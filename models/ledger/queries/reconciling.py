@@ -202,9 +202,11 @@ async def last_days(conn: Conn) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
-async def last_business(conn: Conn) -> datetime | None:
-    """The business time of the newest answer the ledger knows."""
-    cursor = await conn.execute("SELECT max(answered_business) AS at FROM effects")
+async def last_business(conn: Conn, before: datetime) -> datetime | None:
+    """The business time of the newest answer that the ledger wrote down before this moment."""
+    cursor = await conn.execute(
+        "SELECT max(answered_business) AS at FROM effects WHERE answered_at < %s", (before,)
+    )
     row = await cursor.fetchone()
     assert row is not None
     at: datetime | None = row["at"]
