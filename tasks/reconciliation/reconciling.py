@@ -68,7 +68,7 @@ async def reconcile_day(services: Services, side: Side, day: date) -> list[Day]:
         if mine and its and (count, mine["digest"]) == (its.count, its.digest):
             found = Difference(agreed=count)
         else:
-            found = await _difference(services, side, day, group, its)
+            found = await _difference(services, side, day, group, counts)
         rows.append(
             Day(
                 system=side.name,
@@ -93,18 +93,18 @@ def _group(row: CountRow) -> Group:
 
 
 async def _difference(
-    services: Services, side: Side, day: date, group: Group, stated: CountRow | None
+    services: Services, side: Side, day: date, group: Group, counts: Sequence[CountRow]
 ) -> Difference:
     found = Difference()
     async with services.ledger.reading() as conn:
         ours = await reconciling.our_effects(conn, side.channels, day, group)
     seen: dict[str, str] = {}
-    async for rows in pages_of(side, day, group):
+    async for rows in pages_of(side, day, group, counts):
         # A row that is listed again says nothing new, and is nobody's second record.
         new = {row.own_id: row for row in reversed(rows) if row.own_id not in seen}
         seen |= {own_id: row.content_sha256 for own_id, row in new.items()}
         await _theirs(services, side, list(new.values()), found)
-    found.unexplained += _unlisted(stated, seen)
+    found.unexplained += _unlisted(next((row for row in counts if _group(row) == group), None), seen)
     # Not on this day's list: on a neighbour's, or lost. A look-up knows every day.
     missing = sorted(ours.keys() - seen)
     for at in range(0, len(missing), _PAGE):

@@ -10,10 +10,13 @@ from adapters.credit.port import Credit
 from adapters.platform.port import Platform
 from adapters.receipts import stored_rows
 from adapters.values import CountRow, Page, Stored, StoredRow
+from models.domain.errors import Unreadable
 from tasks.composition import Services
 
 _PAGE = 500
 _LOOKS_AT_ONCE = 8
+_MAY_COME = 10_000
+"""Rows that may be stored between the count of today and the end of its list."""
 Group = tuple[str, str, str]
 """Kind, department, stage; empty where the system counts without."""
 
@@ -94,14 +97,31 @@ def sides(services: Services) -> tuple[Side, ...]:
     return PlatformSide(services.platform), CreditSide(services.credit)
 
 
-async def pages_of(side: Side, day: date, group: Group) -> AsyncIterator[Sequence[StoredRow]]:
-    """Every page of what stands behind one of their counts."""
+async def pages_of(
+    side: Side, day: date, group: Group, counts: Sequence[CountRow]
+) -> AsyncIterator[Sequence[StoredRow]]:
+    """Every page of what stands behind one of their counts of that day.
+
+    Raises:
+        Unreadable: the list does not end: a cursor or nothing but known rows again, or far more than counted.
+    """
+    kind, department, stage = group
+    most = sum(row.count for row in counts if (row.kind, row.department or "") == (kind, department))
+    asked: set[str | None] = set()
+    listed: set[str] = set()
     cursor, more = None, True
     while more:
+        asked.add(cursor)
         page = await side.page(day, group, cursor)
         cursor, more = page.next_cursor, page.has_more
         rows = stored_rows(page, side.name)
-        yield [row for row in rows if (row.stage or "") == group[2]]
+        known = len(listed)
+        listed.update(row.own_id for row in rows)
+        if more and (cursor in asked or len(listed) == known):
+            raise Unreadable(side.name, "list-in-circles")
+        if len(listed) > most + _MAY_COME:
+            raise Unreadable(side.name, "list-past-its-count")
+        yield [row for row in rows if (row.stage or "") == stage]
 
 
 async def looked_up(side: Side, wanted: Sequence[tuple[str, str]]) -> dict[str, Stored | None]:

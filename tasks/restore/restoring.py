@@ -268,9 +268,10 @@ async def _unprovable(services: Services, lock: dict[str, Any], days: Sequence[d
         news = await restoring.fold_waiting(conn, stands_for)
     side = PlatformSide(services.platform)
     for day in days:
-        groups = sorted({(row.kind, row.department or "", row.stage or "") for row in await side.counts(day)})
+        counts = await side.counts(day)
+        groups = sorted({(row.kind, row.department or "", row.stage or "") for row in counts})
         for group in (group for group in groups if group[0] == "push"):
-            async for rows in pages_of(side, day, group):
+            async for rows in pages_of(side, day, group, counts):
                 news += await _told_perhaps(services, [row.own_id for row in rows], stands_for)
     return news
 

@@ -62,9 +62,10 @@ async def take_over(
     """
     unlike: dict[tuple[str, str], list[Found]] = defaultdict(list)
     for day in days:
-        for count in await side.counts(day):
+        counts = await side.counts(day)
+        for count in counts:
             group = (count.kind, count.department or "", count.stage or "")
-            async for rows in pages_of(side, day, group):
+            async for rows in pages_of(side, day, group, counts):
                 for found in await _unlike(services, side, rows):
                     unlike[found.channel, found.row.business_key].append(found)
     taken = 0

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from adapters.journal.lines import Entry
+from adapters.values import RawItem
 from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
 from models.domain.errors import Unreadable
@@ -275,6 +276,42 @@ async def test_a_list_shorter_than_its_count_and_a_digest_of_something_else_are_
     assert apart(rows) == {"ours": 8, "theirs": 8, "agreed": 8, "unexplained": groups}
     rows, _ = await platform(clean)
     assert apart(rows) == {"ours": 8, "theirs": 8, "agreed": 8}
+
+
+class Endless(Listing):
+    """A receiver whose list says that more comes, for ever."""
+
+    def __init__(self, side, turn):
+        super().__init__(side, count=lambda row: replace(row, digest="f" * 64))
+        self._turn = turn
+
+    async def page(self, day, group, cursor):
+        page = await super().page(day, group, None)
+        return replace(page, has_more=True, **self._turn(self.pages, page.items))
+
+
+def other_rows(number, items):
+    """As many as make a page, none of which was there before."""
+    value = json.loads(items[0].raw)
+    made = [value | {"own_id": f"PSX{number:05d}{n:04d}"} for n in range(5000)]
+    return {"next_cursor": f"c{number}", "items": tuple(RawItem(canonical(row), row) for row in made)}
+
+
+@pytest.mark.parametrize(
+    ("turn", "rule"),
+    [
+        (lambda *_: {"next_cursor": "the same"}, "list-in-circles"),
+        (lambda number, _: {"next_cursor": f"c{number}"}, "list-in-circles"),
+        (lambda number, _: {"next_cursor": f"c{number}", "items": ()}, "list-in-circles"),
+        (other_rows, "list-past-its-count"),
+    ],
+)
+async def test_a_list_without_an_end_is_given_up(clean, turn, rule):
+    await sent(clean, 1)
+    side = Endless(PlatformSide(clean.services.platform), turn)
+    with pytest.raises(Unreadable, match=rule):
+        await asyncio.wait_for(reconcile_day(clean.services, side, TODAY), 60)
+    assert side.pages <= 3
 
 
 async def test_a_group_counted_twice_is_no_account(clean):
