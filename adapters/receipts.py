@@ -11,6 +11,9 @@ from adapters.values import CountRow, Page, Receipt, Stored, StoredRow
 from models.domain.errors import AlreadyDone, Unreadable
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+MOST_A_DAY = 1_000_000_000
+"""More effects than that no receiver stores on a day."""
+
 Word = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -54,7 +57,7 @@ class CountRowWire(Wire):
     kind: Word
     department: str | None = None
     stage: str | None = None
-    count: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=0, le=MOST_A_DAY)]
     digest: Sha256
 
 

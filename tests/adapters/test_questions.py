@@ -185,3 +185,10 @@ async def test_counts(talking):
     async with talking(answering(({"day": "2026-11-23", "rows": [row]}, {}))) as (exchange, _):
         rows = await PlatformClient(exchange).counts("2026-11-23")
     assert [(r.kind, r.department, r.stage, r.count, r.digest) for r in rows] == [tuple(row.values())]
+
+
+async def test_a_count_that_no_receiver_can_mean_is_not_read(talking):
+    row = {"kind": "push", "department": "D", "stage": "acceptance", "count": 10**9 + 1, "digest": "b" * 64}
+    async with talking(answering(({"day": "2026-11-23", "rows": [row]}, {}))) as (exchange, _):
+        with pytest.raises(Unreadable):
+            await PlatformClient(exchange).counts("2026-11-23")

@@ -14,6 +14,7 @@ from models.domain.canonical import canonical, content_hash
 from models.domain.errors import Unreadable
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
+from tasks.reconciliation.reconciled import reconcile, sentences, told
 from tasks.reconciliation.reconciling import reconcile_day, reconcile_texts, total
 from tasks.reconciliation.sides import CreditSide, PlatformSide
 from tasks.standing import read_status
@@ -322,6 +323,50 @@ async def test_a_group_counted_twice_is_no_account(clean):
     wrong.counts = lambda _: asyncio.sleep(0, rows + rows[:1])
     with pytest.raises(Unreadable):
         await reconcile_day(clean.services, wrong, TODAY)
+
+
+class Surprising:
+    """A platform that counts what no client foresaw: a text in no encoding, a number of no size."""
+
+    def __init__(self, platform, **wrong):
+        self._platform, self._wrong = platform, wrong
+
+    async def counts(self, day):
+        return tuple(replace(row, **self._wrong) for row in await self._platform.counts(day))
+
+    def __getattr__(self, name):
+        return getattr(self._platform, name)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 2**40}, {"department": "D\0"}])
+async def test_one_systems_surprise_stops_no_other_system_and_no_other_day(clean, wrong):
+    number = serial()
+    await clean.arrive(case(number), granted(number))
+    await clean.run(admit_cases, send_pushes, send_reports)
+    await clean.at(NOW + timedelta(days=2))
+    services = replace(clean.services, platform=Surprising(clean.services.platform, **wrong))
+    found = await reconcile(services, days=2)
+    assert found.away == ("platform",)
+    assert [line.system for line in found.lines if line.ours] == ["credit"]
+    assert any("这次未能核对完" in line for line in sentences(found))
+    days = await clean.rows("SELECT system, count(DISTINCT day) AS days FROM reconciled_days GROUP BY 1")
+    assert {row["system"]: row["days"] for row in days} == {"credit": 1, "sms": 2}
+    found = await reconcile(clean.services, days=2)
+    assert (found.away, found.rate) == ((), 1.0)
+
+
+async def test_counts_that_are_added_up_know_no_bound(clean):
+    lines = [f"2026-03-{n:02d}" for n in (8, 9)]
+    await clean.change(
+        "INSERT INTO reconciled_days (system, day, kind, department, stage, ours, theirs, agreed, adopted,"
+        " sent_again, unexplained) SELECT 'platform', d::date, 'push', '', '', 2147483647, 2147483647, 0, 0,"
+        " 0, 2147483647 FROM unnest(%s::text[]) d",
+        lines,
+    )
+    await platform(clean)
+    assert await clean.value("SELECT count FROM incidents") == 2**31 - 1
+    found = await told(clean.services, *map(date.fromisoformat, lines))
+    assert (found.ours, found.unexplained) == (2 * (2**31 - 1), 2 * (2**31 - 1))
 
 
 async def test_an_end_in_the_midst_leaves_a_day_that_can_be_done_again(clean, monkeypatch):

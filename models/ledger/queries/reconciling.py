@@ -170,8 +170,8 @@ async def write_day(conn: Conn, system: str, day: date, rows: Sequence[Day]) -> 
 async def unexplained(conn: Conn, system: str) -> dict[tuple[str, str], int]:
     """How many differences nobody has explained, by kind and department, all days together."""
     cursor = await conn.execute(
-        "SELECT kind, department, sum(unexplained)::int AS n FROM reconciled_days WHERE system = %s"
-        " GROUP BY kind, department",
+        "SELECT kind, department, least(sum(unexplained), 2147483647)::int AS n FROM reconciled_days"
+        " WHERE system = %s GROUP BY kind, department",
         (system,),
     )
     return {(row["kind"], row["department"]): row["n"] for row in await cursor.fetchall()}
@@ -180,9 +180,9 @@ async def unexplained(conn: Conn, system: str) -> dict[tuple[str, str], int]:
 async def account(conn: Conn, first: date, last: date) -> list[dict[str, Any]]:
     """The account of these days by system, kind, department and stage; ``days`` of them were checked."""
     cursor = await conn.execute(
-        "SELECT r.system, r.kind, r.department, d.name, r.stage, sum(ours)::int AS ours,"
-        " sum(theirs)::int AS theirs, sum(agreed)::int AS agreed, sum(adopted)::int AS adopted,"
-        " sum(sent_again)::int AS sent_again, sum(unexplained)::int AS unexplained"
+        "SELECT r.system, r.kind, r.department, d.name, r.stage, sum(ours) AS ours,"
+        " sum(theirs) AS theirs, sum(agreed) AS agreed, sum(adopted) AS adopted,"
+        " sum(sent_again) AS sent_again, sum(unexplained) AS unexplained"
         " FROM reconciled_days r LEFT JOIN departments d ON d.code = r.department"
         " WHERE r.day BETWEEN %s AND %s AND (ours > 0 OR theirs > 0 OR unexplained > 0)"
         " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 5",
@@ -194,8 +194,8 @@ async def account(conn: Conn, first: date, last: date) -> list[dict[str, Any]]:
 async def last_days(conn: Conn) -> list[dict[str, Any]]:
     """The newest day that was checked of each system, with its sums."""
     cursor = await conn.execute(
-        "SELECT r.system, r.day, sum(ours)::int AS ours, sum(agreed)::int AS agreed,"
-        " sum(unexplained)::int AS unexplained FROM reconciled_days r"
+        "SELECT r.system, r.day, sum(ours) AS ours, sum(agreed) AS agreed,"
+        " sum(unexplained) AS unexplained FROM reconciled_days r"
         " JOIN (SELECT system, max(day) AS day FROM reconciled_days GROUP BY system) n USING (system, day)"
         " GROUP BY r.system, r.day ORDER BY r.system"
     )
