@@ -16,6 +16,7 @@ from models.evidence.signing import Signer, Verifier
 
 NO_HEAD = bytes(32)
 """What the first head names as the one before it."""
+_MOST_LEAVES = 2**63
 
 
 class HeadUnreadable(ShenguanError):  # noqa: N818 - named as the finding it is
@@ -85,18 +86,25 @@ def read_head(line: bytes) -> Head:
     """
     try:
         value: Any = json.loads(line)
-        if value["v"] != 1 or type(value["size"]) is not int or value["size"] < 0:
+        if value["v"] != 1 or type(value["size"]) is not int or not 0 <= value["size"] < _MOST_LEAVES:
             raise HeadUnreadable("版本或大小不对")
         head = Head(
             value["size"],
             bytes.fromhex(value["root"]),
             bytes.fromhex(value["previous"]),
-            str(value["at"]),
-            str(value["key"]),
+            _plain(value["at"]),
+            _plain(value["key"]),
             base64.b64decode(value["signature"], validate=True),
         )
-    except (ValueError, KeyError, TypeError, binascii.Error) as garbled:
+    except (ValueError, LookupError, TypeError, RecursionError, binascii.Error) as garbled:
         raise HeadUnreadable("不是签名头的格式") from garbled
     if len(head.root) != len(NO_HEAD) or len(head.previous) != len(NO_HEAD):
         raise HeadUnreadable("散列长度不对")
     return head
+
+
+def _plain(value: Any) -> str:
+    """Text that can be signed, and shown."""
+    if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        raise TypeError(type(value))
+    return value

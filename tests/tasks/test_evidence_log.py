@@ -92,6 +92,14 @@ async def test_a_leaf_that_is_no_leaf_any_more_is_named_by_what_points_at_it(log
     assert (first.kind, first.position, first.own_id) == ("changed", 7, own_id)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"own_id":"\\ud800"}', '{"own_id":"\\u001b[2K"}'])
+async def test_a_leaf_made_to_break_the_verifier_is_named_all_the_same(log, text):
+    own_id = await log.own_id(7)
+    log.tamper(f"UPDATE evidence_leaves SET leaf = '{text}' WHERE number = {LEAF_AT.format(7)}")
+    first = (await log.verify()).findings[0]
+    assert (first.kind, first.position, first.own_id) == ("changed", 7, own_id)
+
+
 async def test_an_edited_leaf_with_its_hash_made_to_fit_is_named(log):
     own_id = await log.own_id(4)
     log.tamper(
@@ -308,6 +316,8 @@ async def test_heads_that_were_edited_deleted_or_rolled_back_are_found(log):
         (lines[0], "heads"),
         (b"", "heads"),
         (lines[0] + b"not a head\n" + lines[1], "heads"),
+        (lines[0] + b"[" * 100_000 + b"\n", "heads"),
+        (lines[0] + lines[1].replace(b'"at":"2', b'"at":"\\ud800'), "heads"),
     ):
         path.write_bytes(tampered)
         found = await log.verify()

@@ -225,6 +225,20 @@ async def test_heads_that_went_back_are_an_incident_and_nothing_is_sealed(world,
     assert await world.column("SELECT kind FROM incidents") == ["evidence_broken"]
 
 
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"half a sign", b"{}"], ids=["deep", "half", "none"])
+async def test_a_head_that_cannot_be_read_is_an_incident(world, log_of, line):
+    await pushed(world, 1)
+    await log_of().seal()
+    path = log_of.folder.path / "heads.jsonl"
+    if line == b"half a sign":
+        head = json.loads(path.read_bytes())
+        line = json.dumps(head | {"at": "\ud800"}).encode()
+    path.write_bytes(line + b"\n")
+    with pytest.raises(EvidenceBroken, match="无法读取"):
+        await log_of().seal()
+    assert await world.column("SELECT kind FROM incidents") == ["evidence_broken"]
+
+
 async def test_a_ledger_that_went_back_is_an_incident(world, log_of, cluster, shared_database):
     for _ in range(2):
         await pushed(world, 1)

@@ -43,6 +43,12 @@ def test_a_head_comes_back_as_it_was_and_only_its_own_key_signed_it(head, key_fi
         ({"previous": "ab" * 33}, "散列长度"),
         ({"root": "no hex"}, "格式"),
         ({"signature": "!"}, "格式"),
+        ({"size": 2**63}, "版本或大小"),
+        ({"at": "\ud800"}, "格式"),
+        ({"key": "\ud800"}, "格式"),
+        ({"at": "2026-05-06\x1b[2K"}, "格式"),
+        ({"at": 3}, "格式"),
+        ({"key": ["a"]}, "格式"),
         ({"at": None, "key": None, "signature": None}, "格式"),
     ],
 )
@@ -51,7 +57,7 @@ def test_a_line_that_is_no_head_is_turned_away(head, changed, reason) -> None:
         read_head(json.dumps(json.loads(head.line()) | changed).encode())
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"3", b"\xff\xfe"])
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b"3", b"\xff\xfe", b"[" * 100_000])
 def test_a_line_that_is_no_object_is_turned_away(line) -> None:
     with pytest.raises(HeadUnreadable):
         read_head(line)
