@@ -10,9 +10,13 @@ import json
 import struct
 import sys
 import zipfile
+import zlib
 from datetime import datetime, timedelta, timezone
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES, SM4
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 PREFIXES = {"push": "PS", "recall": "RC", "return": "RT", "credit_report": "CR", "sms": "SM"}
@@ -166,6 +170,25 @@ def page_for_people(value, entries):
         cells = [str(entry["position"]), shown(leaf["at"]), *told(leaf), leaf["own_id"], plain]
         lines.append("| " + " | ".join(cell.replace("|", "｜").replace("\n", " ") for cell in cells) + " |")
     return "".join(f"{line}\n" for line in lines)
+
+
+def named(field, row):
+    return len(field.encode()).to_bytes(4, "big") + field.encode() + row.encode()
+
+
+def opened(sealed, data_key, field, own, dictionary):
+    """The plain bytes of sealed ones, and their salt; ``dictionary`` is the page's."""
+    if sealed[:1] not in {b"\2", b"\3"}:
+        raise ValueError("not under a data key")
+    cipher = AES if len(data_key) == 32 else SM4
+    gcm = Cipher(cipher(data_key), GCM(sealed[17:29], sealed[-16:])).decryptor()
+    gcm.authenticate_additional_data(sealed[:17] + named(field, own))
+    plain = gcm.update(sealed[29:-16]) + gcm.finalize()
+    if sealed[:1] == b"\3":
+        inflating = zlib.decompressobj(-15, dictionary)
+        plain = inflating.decompress(plain) + inflating.flush()
+    salts = hmac.digest(data_key, b"shenguan evidence salt", "sha256")
+    return plain, hmac.digest(salts, named(field, own), "sha256")
 
 
 def check_pack(path, public_pem=None):

@@ -5,12 +5,15 @@ import json
 import re
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from models.domain.messages import CHANNELS, RECORD_KINDS, SYSTEMS
 from models.evidence.index import OUTCOMES
+from models.ledger.data_keys import DataKeys, new_secret
+from models.ledger.shrinking import DICTIONARY
 from tests.outside import evidence_check as check
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
@@ -21,6 +24,29 @@ def test_its_words_are_those_of_both_verifiers():
     words = {tuple(line.split()[:2]): line.split()[2] for line in said.splitlines()}
     ours = {"channel": CHANNELS, "system": SYSTEMS, "record": RECORD_KINDS, "outcome": OUTCOMES}
     assert words == check.WORDS == {(of, code): word for of in ours for code, word in ours[of].items()}
+
+
+def test_its_dictionary_is_the_one_it_names_and_the_one_that_is_used():
+    page = PAGE.read_text("utf-8")
+    said = re.search(r"`03` is this one line.*?(\d+) bytes, SHA-256\n`([0-9a-f]{64})`", page, re.DOTALL)
+    assert _dictionary() == DICTIONARY
+    assert (len(DICTIONARY), sha256(DICTIONARY).hexdigest()) == (int(said[1]), said[2])
+
+
+@pytest.mark.parametrize("algorithm", ["aes-256-gcm", "sm4-gcm"])
+@pytest.mark.parametrize(("plain", "version"), [(b'{"case_no":"A-1","department":""}', 3), (b"\0\xff", 2)])
+def test_sealed_bytes_open_by_the_page_alone(algorithm, plain, version):
+    secret, key = new_secret(algorithm), UUID(int=7)
+    keys = DataKeys()
+    keys.learn(key, algorithm, secret)
+    sealed = keys.seal(key, "inbox.raw", "PSX", plain)
+    salt = keys.salt(key.bytes, "inbox.raw", "PSX")
+    assert sealed[0] == version
+    assert check.opened(sealed, secret, "inbox.raw", "PSX", _dictionary()) == (plain, salt)
+
+
+def _dictionary():
+    return re.search(r"```text\n(综.*?)\n```", PAGE.read_text("utf-8"), re.DOTALL)[1].encode()
 
 
 @pytest.fixture(scope="module")
