@@ -125,12 +125,19 @@ async def pages_of(
 
 
 async def looked_up(side: Side, wanted: Sequence[tuple[str, str]]) -> dict[str, Stored | None]:
-    """What they hold under each (channel, own id), whatever the day; a few questions at once."""
+    """What they hold under each (channel, own id), whatever the day; a few questions at once.
+
+    The first that finds the system away ends the others.
+    """
     gate = asyncio.Semaphore(_LOOKS_AT_ONCE)
 
     async def one(channel: str, own_id: str) -> Stored | None:
         async with gate:
             return await side.find(channel, own_id)
 
-    answers = await asyncio.gather(*(one(channel, own_id) for channel, own_id in wanted))
-    return {own_id: answer for (_, own_id), answer in zip(wanted, answers, strict=True)}
+    try:
+        async with asyncio.TaskGroup() as beside:
+            asked = {own_id: beside.create_task(one(channel, own_id)) for channel, own_id in wanted}
+    except ExceptionGroup as failed:  # one question in other words each: the first says why
+        raise failed.exceptions[0] from None
+    return {own_id: question.result() for own_id, question in asked.items()}

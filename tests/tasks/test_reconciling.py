@@ -11,7 +11,7 @@ from adapters.journal.lines import Entry
 from adapters.values import RawItem
 from flows.cli_status import lines
 from models.domain.canonical import canonical, content_hash
-from models.domain.errors import Unreadable
+from models.domain.errors import NotDone, Unreadable
 from models.domain.keys import own_id
 from tasks.planning import BODY_FIELD
 from tasks.reconciliation.reconciled import reconcile, sentences, told
@@ -367,6 +367,25 @@ async def test_counts_that_are_added_up_know_no_bound(clean):
     assert await clean.value("SELECT count FROM incidents") == 2**31 - 1
     found = await told(clean.services, *map(date.fromisoformat, lines))
     assert (found.ours, found.unexplained) == (2 * (2**31 - 1), 2 * (2**31 - 1))
+
+
+async def test_a_system_that_is_away_is_asked_nothing_more(clean):
+    owns = await sent(clean, 20)
+    await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": owns})
+    away = Counted(PlatformSide(clean.services.platform))
+    await clean.faults(
+        "platform",
+        {
+            "match": {"method": "GET", "path_regex": "^/v1/pushes/"},
+            "do": {"kind": "status", "status": 503, "code": "not-processed"},
+        },
+    )
+    before = asyncio.all_tasks()
+    with pytest.raises(NotDone):
+        await reconcile_day(clean.services, away, TODAY)
+    assert asyncio.all_tasks() <= before, "no question goes on behind"
+    assert away.looks < len(owns) // 2
+    assert await clean.column("SELECT DISTINCT state FROM effects WHERE channel = 'push'") == ["accepted"]
 
 
 async def test_an_end_in_the_midst_leaves_a_day_that_can_be_done_again(clean, monkeypatch):
