@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from models.domain.workdays import business_day
+from tasks.reconciliation.reconciled import reconcile
 from tests.tasks.filled import MANIFOLD, fill, parts
 from tests.tasks.records import LABOUR, NOW, case, credit_record, feedback, granted, serial
 from tests.tasks.running import running
@@ -73,6 +75,37 @@ async def test_a_round_costs_as_much_in_a_large_ledger_as_in_a_small_one(world, 
     assert len(said) > 60
     empty = [name for name in MANIFOLD if not await world.value(f"SELECT count(*) FROM {name}")]
     assert empty == []
+    assert _whole(ledger_of, said) == {}
+
+
+YEARS = """
+INSERT INTO effects (own_id, channel, target, business_key, stage, content_version, content_sha256, state,
+    send_after, answered_at, answered_business, receipt_number, receipt_at)
+SELECT left(channel, 2) || 'Y' || n, channel, 'T', 'Y' || n, 'acceptance', 1, repeat('0', 64), 'accepted',
+    at, at, at, 'R', at
+FROM generate_series(1, 20000) n, unnest(ARRAY['push', 'credit_report', 'sms']) channel,
+    LATERAL (SELECT %s::timestamptz - n * interval '1 hour' AS at) moment;
+INSERT INTO sms_texts (own_id, phone_index, reference, business_day, planned_business, news_count,
+    text_sha256)
+SELECT own_id, 'p', own_id, ((send_after AT TIME ZONE 'Asia/Shanghai')::date)::text, send_after, 1,
+    repeat('0', 64)
+FROM effects WHERE channel = 'sms' AND target = 'T'
+"""
+
+
+async def test_a_day_is_compared_without_a_look_at_all_the_others(world, ledger_of):
+    with psycopg.connect(ledger_of, autocommit=True) as conn:
+        conn.cursor().execute(YEARS.replace("%s", f"'{NOW.isoformat()}'"))
+        conn.execute("ANALYZE effects, sms_texts")
+    # Of one day the receivers know nothing of ours: it goes through every question there is.
+    with _heard() as said:
+        found = await reconcile(world.services, day=business_day(NOW) - timedelta(days=2))
+    assert {line.system: (line.ours, line.sent_again) for line in found.lines} == {
+        "platform": (24, 24),
+        "credit": (24, 24),
+        "sms": (24, 0),
+    }
+    assert sum("reconciled_days" in statement for statement in said) > 1
     assert _whole(ledger_of, said) == {}
 
 

@@ -170,6 +170,30 @@ async def test_a_receipt_near_midnight_is_no_difference_on_either_side(clean):
     assert await clean.column("SELECT DISTINCT state FROM effects") == ["accepted"]
 
 
+@pytest.mark.parametrize("said", ["2099-01-01", "1999-01-01"])
+async def test_a_receipt_of_another_age_hides_no_loss(clean, said):
+    lost, *_ = await sent(clean, 1)
+    await clean.change("UPDATE effects SET receipt_at = %s WHERE own_id = %s", said, lost)
+    await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": [lost]})
+    rows, _ = await platform(clean)
+    assert apart(rows) == {"ours": 2, "theirs": 1, "agreed": 1, "sent_again": 1}
+    assert await clean.value("SELECT reason FROM effects WHERE own_id = %s", lost) == "lost_there"
+
+
+async def test_what_is_adopted_weeks_later_is_counted_on_the_day_they_count_it(clean):
+    await clean.arrive(case(serial()))
+    await clean.run(admit_cases)
+    await clean.faults(
+        "platform", {"match": {"method": "POST"}, "do": {"kind": "store_then_close"}, "times": 1}
+    )
+    await clean.run(send_pushes)
+    await clean.at(NOW + timedelta(days=20))
+    rows, _ = await platform(clean)
+    assert total(rows)["adopted"] == 1
+    rows, side = await platform(clean)
+    assert (side.pages, apart(rows)) == (0, {"ours": 1, "theirs": 1, "agreed": 1})
+
+
 async def test_what_nobody_can_explain_is_one_incident_a_kind_and_department(clean):
     own, *_ = await sent(clean, 1)
     body = await body_of(clean, own)

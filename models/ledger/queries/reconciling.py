@@ -9,13 +9,13 @@ from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent
 from models.ledger.bulk import Conn, arrays, insert
 from models.ledger.queries.effects import OVERTAKEN
 from models.ledger.queries.taking_over import TAKEN_OVER
+from models.ledger.tables.effects import STORED_ON
 from models.ledger.tables.reconciling import ReconciledDay
 
 _KIND = "CASE WHEN e.channel = 'credit_report' THEN e.stage ELSE e.channel END"
 _DEPARTMENT = "CASE WHEN e.channel = 'credit_report' THEN '' ELSE e.target END"
 _STAGE = "CASE WHEN e.channel = 'push' THEN COALESCE(e.stage, '') ELSE '' END"
-_STORED_ON = "(COALESCE(e.receipt_at, e.answered_business) AT TIME ZONE 'Asia/Shanghai')::date"
-"""The day the receiver counts an effect on is the day of its receipt; near midnight it may be the next."""
+_STORED_ON = STORED_ON.format("e.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,16 @@ from sqlmodel import Field, SQLModel
 from models.domain.lifecycles.effect import UNRESOLVED, Channel, EffectState
 from models.ledger.tables.columns import Timestamp, both_or_neither, one_of, states
 
+STORED_ON = (
+    "((CASE WHEN {0}receipt_at - {0}answered_business BETWEEN '-744:00:00'::interval AND '48:00:00'::interval"
+    " THEN {0}receipt_at ELSE {0}answered_business END) AT TIME ZONE 'Asia/Shanghai')::date"
+)
+"""The day on which the receiver counts an effect: that of its receipt, near midnight perhaps the next.
+
+A receipt is believed that lies at most two days after our own note of it, for no later day is ever
+compared, and at most a month before it: so old it may be when it is adopted.
+"""
+
 
 class Effect(SQLModel, table=True):
     """An effect; its own id is derived and kept for ever."""
@@ -69,6 +79,12 @@ class Effect(SQLModel, table=True):
         Index("ix_effects_leases", "lease_until", postgresql_where=text("lease_token IS NOT NULL")),
         Index("ix_effects_stopped", "due_at", postgresql_where=text("state IN ('held', 'refused')")),
         Index("ix_effects_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+        # a day is compared with the receivers', however many days there are
+        Index(
+            "ix_effects_stored_on",
+            text(f"({STORED_ON.format('')})"),
+            postgresql_where=text("state = 'accepted'"),
+        ),
         Index("ix_effects_receipt", "receipt_number", postgresql_where=text("channel IN ('push', 'sms')")),
     )
 
@@ -144,8 +160,12 @@ class SmsText(SQLModel, table=True):
     """What is known of a text beyond its effect; content stays sealed in the effect."""
 
     __tablename__ = "sms_texts"
-    # what a phone got today, and its last one
-    __table_args__ = (Index("ix_sms_texts_phone", "phone_index", "business_day", "planned_business"),)
+    __table_args__ = (
+        # what a phone got today, and its last one
+        Index("ix_sms_texts_phone", "phone_index", "business_day", "planned_business"),
+        # a day's texts and how many were told of
+        Index("ix_sms_texts_day", "business_day"),
+    )
 
     own_id: str = Field(primary_key=True, foreign_key="effects.own_id")
     phone_index: bytes
