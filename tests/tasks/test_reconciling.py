@@ -4,8 +4,10 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
 from adapters.journal.lines import Entry
 from adapters.values import RawItem
@@ -30,6 +32,7 @@ from tasks.steps import (
 from tests.tasks.records import FOOD, NOW, case, granted, serial
 
 TODAY = date(2026, 3, 10)
+DECLARED = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text("utf-8"))["deployments"]
 
 
 class Counted:
@@ -410,6 +413,18 @@ async def test_a_system_that_is_away_is_asked_nothing_more(clean):
     assert asyncio.all_tasks() <= before, "no question goes on behind"
     assert away.looks < len(owns) // 2
     assert await clean.column("SELECT DISTINCT state FROM effects WHERE channel = 'push'") == ["accepted"]
+
+
+@pytest.mark.parametrize(("schedule", "ago"), [("every-day", 6), ("every-month", 300)])
+async def test_what_runs_by_itself_finds_a_record_lost_long_after_its_receipt(clean, schedule, ago):
+    lost, *_ = await sent(clean, 1)
+    await asyncio.to_thread(clean.outside.control, "platform", "lose", {"own_ids": [lost]})
+    await clean.at(NOW + timedelta(days=ago))
+    (deployment,) = [each for each in DECLARED if each["name"] == "reconcile"]
+    (declared,) = [each["parameters"] for each in deployment["schedules"] if each["slug"] == schedule]
+    found = await reconcile(clean.services, **declared)
+    assert (found.sent_again, found.unexplained, found.away) == (1, 0, ())
+    assert await clean.value("SELECT reason FROM effects WHERE own_id = %s", lost) == "lost_there"
 
 
 async def test_an_end_in_the_midst_leaves_a_day_that_can_be_done_again(clean, monkeypatch):
