@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from adapters.credit.port import BATCH_LIMIT, Credit
 from adapters.values import ArrivalQuery
 from config.city import CatalogItem, City
@@ -25,6 +27,8 @@ from models.ledger.connection import Ledger
 from models.ledger.queries import arrivals, clock, quarantine
 from models.ledger.queries.arrivals import NewExpected
 from tasks.in_front import OPERATIONS_DESK, due_at
+
+log = structlog.get_logger(__name__)
 
 MISSING = "arrival_missing"
 _KINDS = {"XK": "行政许可", "CF": "行政处罚"}
@@ -83,18 +87,21 @@ def _expected(
 async def verify_arrivals(ledger: Ledger, calendar: Calendar, credit: Credit) -> tuple[int, int]:
     """Look for what is due by today, a hundred at a time; how many arrived, how many are missing.
 
-    What is missing is looked for again on the next business day's first round.
+    What is missing is looked for again on the next business day's first round; what their answer leaves
+    out, in the next round, and it stands in nobody's way meanwhile.
 
     Raises:
         NotDone, Unreadable, Refused: the credit system cannot be asked now; what was seen is kept.
     """
-    came = gone = 0
+    came = gone = left_out = 0
+    after = arrivals.FIRST
     while True:
         async with ledger.reading() as conn:
             today = business_day(await clock.business_now(conn))
-            rows = await arrivals.due(conn, today, BATCH_LIMIT)
+            rows = await arrivals.due(conn, today, after, BATCH_LIMIT)
         if not rows:
             break
+        after = (rows[-1]["due_on"], rows[-1]["id"])
         owed = [row for row in rows if row["owed"]]
         asked = [ArrivalQuery(str(row["id"]), row["kind"], row["document_number"]) for row in owed]
         answers = {one.ref: one.arrived_at for one in (await credit.arrivals(asked) if asked else ())}
@@ -105,8 +112,9 @@ async def verify_arrivals(ledger: Ledger, calendar: Calendar, credit: Credit) ->
             await arrivals.looked(conn, [*found, *withdrawn], again_on=today + timedelta(days=1))
         came += sum(1 for _, state, _ in found if state == "arrived")
         gone += sum(1 for _, state, _ in found if state == "missing")
-        if not found and not withdrawn:
-            break
+        left_out += len(owed) - len(told)
+    if left_out:
+        log.warning("arrivals.left_out", documents=left_out)
     if came or gone:
         async with ledger.writing() as conn:
             await _tell(conn, calendar)

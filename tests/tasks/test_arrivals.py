@@ -1,5 +1,6 @@
 """What others report to the credit system is never sent by us, and looked for when its days are over."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -86,3 +87,34 @@ async def test_a_credit_system_that_is_away_stops_nothing(world, theirs):
     assert await verify_arrivals(world.services) == {"away": 1}
     await world.faults("credit")
     assert (await verify_arrivals(world.services))["missing"] == 1
+
+
+class LeavingOut:
+    """A credit system that answers nothing about some documents."""
+
+    def __init__(self, credit, silent):
+        self._credit, self._silent = credit, silent
+
+    async def arrivals(self, asked):
+        answers = await self._credit.arrivals(asked)
+        out = {query.ref for query in asked if query.document_number.startswith(self._silent)}
+        return tuple(one for one in answers if one.ref not in out)
+
+    def __getattr__(self, name):
+        return getattr(self._credit, name)
+
+
+async def test_a_hundred_that_they_say_nothing_about_hide_none_of_the_others(world, theirs):
+    await completed(world, theirs, ARRIVING[0], serial())
+    await world.change(
+        "INSERT INTO expected_arrivals (id, kind, document_number, reporter, department, case_id,"
+        " due_on, state)"
+        " SELECT gen_random_uuid(), kind, 'SILENT' || n, reporter, department, case_id, due_on - 1, state"
+        " FROM (SELECT * FROM expected_arrivals LIMIT 1) one, generate_series(1, 150) n"
+    )
+    await world.at(at(date(2026, 3, 26)))
+    silent = replace(world.services, credit=LeavingOut(world.services.credit, "SILENT"))
+    assert await verify_arrivals(silent) == {"arrived": 1, "missing": 1}
+    assert await verify_arrivals(silent) == {"arrived": 0, "missing": 0}
+    assert await world.value("SELECT count(*) FROM expected_arrivals WHERE state = 'waiting'") == 150
+    assert await verify_arrivals(world.services) == {"arrived": 0, "missing": 150}

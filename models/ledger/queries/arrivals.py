@@ -35,13 +35,21 @@ async def expect(conn: Conn, rows: Sequence[NewExpected]) -> None:
     )
 
 
-async def due(conn: Conn, today: date, limit: int) -> list[dict[str, Any]]:
-    """What should be there by today, the longest overdue first, and whether it is still owed."""
+FIRST = (date.min, UUID(int=0))
+"""Before all that is due."""
+
+
+async def due(conn: Conn, today: date, after: tuple[date, UUID], limit: int) -> list[dict[str, Any]]:
+    """What should be there by today, the longest overdue first, and whether it is still owed.
+
+    ``after`` are the due day and the id of the last one that was given.
+    """
     cursor = await conn.execute(
-        "SELECT a.id, a.kind, a.document_number, c.state IN ('completed', 'settled') AS owed"
+        "SELECT a.id, a.due_on, a.kind, a.document_number, c.state IN ('completed', 'settled') AS owed"
         " FROM expected_arrivals a JOIN cases c ON c.id = a.case_id"
-        " WHERE a.state IN ('waiting', 'missing') AND a.due_on <= %s ORDER BY a.due_on, a.id LIMIT %s",
-        (today, limit),
+        " WHERE a.state IN ('waiting', 'missing') AND a.due_on <= %s AND (a.due_on, a.id) > (%s, %s)"
+        " ORDER BY a.due_on, a.id LIMIT %s",
+        (today, *after, limit),
     )
     return await cursor.fetchall()
 
