@@ -94,6 +94,10 @@ class Living(Seen):
         # What the fault itself keeps due is not waited for again on each of its days.
         self._caught_up_at = self.now
 
+    def catch_up(self, patience_s: float = 45):
+        """The clock stands until what one fault kept due is done, before the next one strikes."""
+        self._caught_up_within(patience_s)
+
     def _caught_up_within(self, patience_s: float) -> bool:
         end = time.monotonic() + patience_s
         while time.monotonic() < end:

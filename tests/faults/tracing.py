@@ -1,4 +1,4 @@
-"""strace at a process: how often it makes each system call, and a signal or an error at the n-th of one."""
+"""strace at processes: how often they make each system call, and a signal or an error at the n-th of one."""
 
 import re
 import subprocess
@@ -10,13 +10,17 @@ _LINE = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", re.
 
 
 class Tracer:
-    """strace that holds a process from the return of the constructor until ``let_go``."""
+    """strace that holds a process from the return of the constructor until ``let_go``.
 
-    def __init__(self, pid: int, *options: str):
+    What the process starts meanwhile is held too; what it had started before only if it is named.
+    """
+
+    def __init__(self, pid: int, *options: str, children=()):
         self._said = Path(tempfile.mkstemp(prefix="strace-")[1])
+        held = [word for each in (pid, *children) for word in ("-p", str(each))]
         with self._said.open("wb") as said:
             self._strace = subprocess.Popen(
-                ["strace", "-f", "-p", str(pid), *options], stdin=subprocess.DEVNULL, stderr=said
+                ["strace", "-f", *held, *options], stdin=subprocess.DEVNULL, stderr=said
             )
         end = time.monotonic() + 15
         while b"attached" not in self._said.read_bytes():

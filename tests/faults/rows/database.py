@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from adapters.stack.postmaster import read_pid_file
@@ -81,7 +82,9 @@ def disk_full(row):
     row.days(3)
     for number in range(row.times(4)):
         calls, error = FULL[number % 2].split(":")
-        held = hold_disk(row, read_pid_file(row.stack.cluster.data).pid, calls, error)
+        postmaster = psutil.Process(read_pid_file(row.stack.cluster.data).pid)
+        sessions = [each.pid for each in postmaster.children()]
+        held = hold_disk(row, postmaster.pid, calls, error, children=sessions)
         row.patience_s = 5
         with contextlib.suppress(psycopg.OperationalError):
             row.days(4, each_s=0.5)
@@ -91,16 +94,19 @@ def disk_full(row):
         serve_again(row)
         flying |= set(texts_in_flight(row))
         row.days(2)
+        row.catch_up()
     for _ in range(row.times(3)):
         # Our own disk: without a journal line on it nothing leaves.
         held = hold_disk(row, row.process("dispatcher").pid, "fsync,fdatasync", "error=EIO")
         row.days(3, each_s=0.6)
         flying |= set(texts_in_flight(row))
         row.hit += count_and_let_go(row, held, "dispatcher EIO")
+        row.catch_up()
     for system in SYSTEMS:
         held = hold_disk(row, row.process(f"sim-{system}").pid, "fsync,fdatasync", "error=EIO")
         row.days(2, each_s=0.6)
         row.hit += count_and_let_go(row, held, f"{system} EIO")
+        row.catch_up()
     row.held_allowed += len(flying)
     row.heal()
     row.measure_drain(patience_s=240)
@@ -117,11 +123,11 @@ def serve_again(row):
         row.kinds["started again"] += 1
 
 
-def hold_disk(row, pid, calls, error):
+def hold_disk(row, pid, calls, error, *, children=()):
     said = row.folder / "strace.txt"
     said.unlink(missing_ok=True)
     options = ["-e", f"trace={calls}", "-e", f"inject={calls}:{error}:when=2+", "-o", str(said)]
-    return tracing.Tracer(pid, *options)
+    return tracing.Tracer(pid, *options, children=children)
 
 
 def count_and_let_go(row, held, kind) -> int:
