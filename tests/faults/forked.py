@@ -4,6 +4,7 @@ Each is the dispatcher's own loop in a process of its own, forked from one that 
 """
 
 import asyncio
+import contextlib
 import ctypes
 import functools
 import multiprocessing
@@ -77,6 +78,7 @@ class Forked:
         self._process.start()
         gate.close()
         self.point = point
+        self.began = False
         _STARTED.append(self)
 
     @property
@@ -84,7 +86,10 @@ class Forked:
         return self._process.pid
 
     def go(self):
-        self._gate.send("go")
+        """Let it work; one that a tracer has killed while it waited has never ``began``."""
+        with contextlib.suppress(BrokenPipeError):
+            self._gate.send("go")
+            self.began = True
         return self
 
     def ended(self, patience_s: float) -> int | None:

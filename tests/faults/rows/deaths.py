@@ -24,7 +24,11 @@ def worker_killed(row):
     usual = measured(row)
     row.notes["system_calls"] = usual
     # Between a call and its record lies what must not go twice.
-    points = [*forked.AFTER_A_CALL, *draw.sample(list(forked.POINTS), row.times(len(forked.POINTS)))]
+    points = [
+        *forked.AFTER_A_CALL,
+        "after_text",
+        *draw.sample(list(forked.POINTS), row.times(len(forked.POINTS))),
+    ]
     sampled = list(every_call(usual)) if row.long else [drawn(draw, usual) for _ in range(row.times(TRIED))]
     pairs = [sampled[at : at + 2] for at in range(0, len(sampled), 2)]
     for number, pair in enumerate(pairs):
@@ -99,7 +103,7 @@ class Deaths:
         code = worker.ended(0)
         if code is None and (code := worker.end()) == -signal.SIGKILL:
             self._died(worker)
-        if code != -signal.SIGKILL:
+        if code != -signal.SIGKILL or not worker.began:
             return False
         self.row.hit += 1
         self.row.kinds[kind] += 1
