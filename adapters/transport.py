@@ -5,6 +5,7 @@ Measurements and the choice of client: ``docs/decisions/0001-http-transport.md``
 """
 
 import asyncio
+import select
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
@@ -190,6 +191,8 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
+        self._socket: Any = None
+        self._poll = select.poll()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         return await self._stream.read(max_bytes, timeout)
@@ -210,7 +213,18 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
         return _WatchedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        # Asked before each call of a kept connection; the stream below would gather all it knows for it.
+        return self._is_readable() if info == "is_readable" else self._stream.get_extra_info(info)
+
+    def _is_readable(self) -> bool:
+        """Whether something lies there unread, as its end would: such a connection takes no new call."""
+        if self._socket is None:
+            self._socket = self._stream.get_extra_info("socket")
+            if self._socket is None:
+                return bool(self._stream.get_extra_info("is_readable"))
+            self._poll.register(self._socket.fileno(), select.POLLIN)
+        # A closed one is no file any more, and its number may be another's by now.
+        return self._socket.fileno() < 0 or bool(self._poll.poll(0))
 
 
 class _WatchedNetwork(httpcore2.AsyncNetworkBackend):

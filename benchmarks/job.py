@@ -7,7 +7,7 @@ of folded texts. Nothing in it goes wrong: faults are measured elsewhere.
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from adapters.sandbox.world.timeline import BEGINS, at, written
 ACCEPTED = at(date(2026, 5, 18), 10 * 3600)
 """When every acceptance is in the feed; later than any acceptance of the casebook."""
 COMPLETED = at(date(2026, 6, 22), 10 * 3600)
+"""When every decision is in the feed. All are of that morning: no observation is over before ``OBSERVED``."""
 OBSERVED = at(date(2026, 12, 1), 10 * 3600)
 """When every observation period is over."""
 
@@ -51,7 +52,10 @@ def make_job(folder: Path, *, cases: int, seed: str, city_dir: Path, only: int |
     book = Casebook(seed, city, parties)
     items = [item for item in city.items if _is_ordinary(item) and city.places(item)]
     draw = random.Random(seed)  # noqa: S311 - seeded on purpose
-    born = [book.case(draw.choice(items), "plain", granted=True) for _ in range(cases)][:only]
+    decided = COMPLETED - timedelta(hours=1)
+    born = [
+        replace(book.case(draw.choice(items), "plain", granted=True), completed=decided) for _ in range(cases)
+    ][:only]
     folder.mkdir(parents=True, exist_ok=True)
     _write_lines(folder / "feed_cases.jsonl", _feed(born))
     _write_lines(

@@ -51,15 +51,25 @@ def up(
 
 def dispatch(
     rest_s: Annotated[float, typer.Option(help="空闲时隔多少秒询问一次新办件", min=0.05)] = 0.3,
+    lane: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="只办这一路（可重复）：cases、admission、pushes、texts、credit、rest；其余由另一进程办"
+        ),
+    ] = None,
     json_out: Json = False,
 ) -> None:
     """持续分发：取回、核对、推送、提醒；不依赖 Prefect。收到 SIGTERM 或 Ctrl-C 后办完手头的再退出。"""
-    from tasks.dispatcher import run_dispatcher
+    from tasks.dispatcher import LANES, run_dispatcher
     from tasks.results import Ended
 
+    if unknown := sorted(set(lane or ()) - set(LANES)):
+        raise typer.BadParameter(
+            f"没有这一路：{'、'.join(unknown)}；有 {'、'.join(LANES)}", param_hint="--lane"
+        )
     begin_work()
     begun = time.monotonic()
-    asyncio.run(run_dispatcher(rest_s=rest_s))
+    asyncio.run(run_dispatcher(rest_s=rest_s, only=lane or LANES))
     done = Ended("dispatch", round(time.monotonic() - begun, 1))
     say(done, [f"分发已结束，运行 {done.seconds:.0f} 秒"], json_out=json_out)
 

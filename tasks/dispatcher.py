@@ -50,6 +50,9 @@ FOLLOWERS = {
 """What a step's finds make due in another lane, so that it need not wait for its question."""
 
 
+LANES = ("cases", "admission", "pushes", "texts", "credit", "rest")
+"""The lanes by name; a process may do some of them and leave the others to another one."""
+
 HEARS = {
     "cases": set(),
     "admission": {"case"},
@@ -61,19 +64,28 @@ HEARS = {
 """What wakes each lane when another process rings: where many work, few of them need to look."""
 
 
-async def run_dispatcher(*, rest_s: float = 0.3) -> None:
+async def run_dispatcher(*, rest_s: float = 0.3, only: Collection[str] = LANES) -> None:
     """Work until SIGTERM; at rest the platform's cases are asked for every ``rest_s`` seconds."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with open_services() as services:
-        await dispatch(services, stop, rest_s=rest_s)
+        await dispatch(services, stop, rest_s=rest_s, only=only)
 
 
 async def dispatch(
-    services: Services, stop: asyncio.Event, *, rest_s: float = 0.3, tell_s: float = 60.0
+    services: Services,
+    stop: asyncio.Event,
+    *,
+    rest_s: float = 0.3,
+    tell_s: float = 60.0,
+    only: Collection[str] = LANES,
 ) -> None:
-    """Every lane, the bell and the pictures in Prefect, until ``stop``; what is in hand is finished first."""
+    """Every lane, the bell and the pictures in Prefect, until ``stop``; what is in hand is finished first.
+
+    ``only`` leaves the other lanes to other processes, which the ledger wakes; whoever takes in the cases
+    also shows them in Prefect.
+    """
     lanes: list[Lane] = []
     batches = BatchRuns(services)
 
@@ -91,14 +103,16 @@ async def dispatch(
             for lane in lanes:
                 lane.wake(followers)
 
-    watch = Watch(services.settings.database_url.get_secret_value(), ALONE, rung)
-    lanes += [
-        Lane(name, turns, services, ours=watch.is_ours, after=followed) for name, turns in _lanes(rest_s)
-    ]
+    mine = [(name, turns) for name, turns in _lanes(rest_s) if name in only]
+    shows = "cases" in only
+    works = {turn.step.__name__ for _, turns in mine for turn in turns} | ({_DESK} if shows else set())
+    watch = Watch(services.settings.database_url.get_secret_value(), ALONE & works, rung)
+    lanes += [Lane(name, turns, services, ours=watch.is_ours, after=followed) for name, turns in mine]
     async with asyncio.TaskGroup() as beside:
         beside.create_task(watch.keep_listening(stop))
-        beside.create_task(Mirroring(services).keep_showing(stop))
-        beside.create_task(keep_desk(services, stop, ours=lambda: watch.is_ours(_DESK)))
+        if shows:
+            beside.create_task(Mirroring(services).keep_showing(stop))
+            beside.create_task(keep_desk(services, stop, ours=lambda: watch.is_ours(_DESK)))
         beside.create_task(batches.keep_telling(stop, every_s=tell_s))
         for lane in lanes:
             pause = rest_s if lane.name == "cases" else max(rest_s, _AT_REST_S)

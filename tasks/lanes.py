@@ -18,7 +18,7 @@ from models.domain.errors import ShenguanError
 from models.domain.workdays import business_day
 from models.ledger.connection import LedgerUnavailable
 from models.ledger.queries import clock
-from models.ledger.queries.due import due
+from models.ledger.queries.due import ASKED, due
 from tasks import steps
 from tasks.composition import Services
 from tasks.draining import worked
@@ -137,11 +137,12 @@ class Lane:
         self._rests_until[name] = time.monotonic() + rest
 
     async def _question(self) -> set[str]:
-        if all(turn.every_s is not None for turn in self._turns):
+        mine = {turn.step.__name__ for turn in self._turns if turn.every_s is None}
+        if not mine & ASKED:
             return set()
         async with self._services.ledger.reading() as conn:
             now = await clock.business_now(conn)
-            return await due(conn, business_now=now, today=business_day(now))
+            return await due(conn, business_now=now, today=business_day(now), of=mine)
 
     async def _rest(self, stop: asyncio.Event, begun: float, pause: float, *, least: float) -> None:
         """Until somebody wakes it or the pause is over, yet not before ``least`` has gone by."""

@@ -24,7 +24,7 @@ from config.logging import configure_logging
 from tasks import composition
 
 PREFECT = "prefect"
-_calls: Counter[str] = Counter()
+calls_made: Counter[str] = Counter()
 _KIB = 1024
 
 
@@ -36,16 +36,20 @@ async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
     job = Job(folder, cases)
     async with composition.open_services() as services:
         await system.prepare(services, job)
-        _calls.clear()
+        calls_made.clear()
         _tell("ready")
         sys.stdin.readline()  # the other side notes where everybody stands
         begun, used = time.perf_counter(), time.process_time()
         parts = await system.work(services, job, clock)
         seconds = time.perf_counter() - begun
-        calls = {target: count for target, count in _calls.items() if target != PREFECT}
         beside = await system.beside(services)
         cpu_s = time.process_time() - used
-        peak = _peak_rss()
+        peak = peak_rss()
+        if other := beside.pop("other", None):
+            calls_made.update(other["calls"])
+            cpu_s += other["cpu_s"]
+            peak += other["peak_rss"]
+        calls = {target: count for target, count in calls_made.items() if target != PREFECT}
     # Sessions report to the statistics when they end.
     _tell("done")
     sys.stdin.readline()
@@ -56,14 +60,14 @@ async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
         "cpu_s": cpu_s,
         "peak_rss": peak,
         "calls": calls,
-        "prefect_calls": _calls[PREFECT],
+        "prefect_calls": calls_made[PREFECT],
         "parts_s": parts,
         **beside,
         "after": after,
     }
 
 
-def _peak_rss() -> int:
+def peak_rss() -> int:
     """Bytes; getrusage would tell the peak of whoever started us, if that was higher."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * _KIB
@@ -74,16 +78,22 @@ def _tell(word: str) -> None:
     sys.stdout.flush()
 
 
-class _Counted(Transport):
+class Counted(Transport):
     """Counts what leaves, by target."""
 
     async def call(self, *args: Any, **kwargs: Any) -> Any:
-        _calls[self.target] += 1
+        """As the transport's."""
+        calls_made[self.target] += 1
         return await super().call(*args, **kwargs)
 
 
+def count_calls() -> None:
+    """From now on what leaves this process is counted."""
+    composition.Transport = Counted  # type: ignore[attr-defined]
+    wire.Transport = Counted  # type: ignore[attr-defined]
+
+
 if __name__ == "__main__":
-    composition.Transport = _Counted  # type: ignore[attr-defined]
-    wire.Transport = _Counted  # type: ignore[attr-defined]
+    count_calls()
     configure_logging(level="warning", form="json")
     _tell(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))))

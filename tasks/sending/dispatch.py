@@ -189,6 +189,19 @@ async def send_due(
             break
         await _wave(ledger, calendar, line, wave, token, lease_ends, worker, guard, gate, pace, sent)
 
+    if broken or sent.total - sent.outcomes["lease_lost"] < len(rows):
+        await _give_back(ledger, calendar, token, broken, lease_ends, worker)
+    if broken:
+        log.error("bodies.broken", channel=line.channel.value, effects=len(broken))
+    log.info("effects.sent", channel=line.channel.value, **sent.outcomes)
+    return sent
+
+
+async def _give_back(
+    ledger: Ledger, calendar: Calendar, token: UUID, broken: Sequence[str], lease_ends: float, worker: str
+) -> None:
+    """What was leased and came to no outcome goes back; what cannot be opened goes in front of a person."""
+
     async def end(conn: Conn) -> None:
         await effects.give_back(conn, token=token)
         if broken:
@@ -196,10 +209,6 @@ async def send_due(
             await _hold(conn, broken, "seal_broken", due, worker)
 
     await _written(ledger, end, lease_ends)
-    if broken:
-        log.error("bodies.broken", channel=line.channel.value, effects=len(broken))
-    log.info("effects.sent", channel=line.channel.value, **sent.outcomes)
-    return sent
 
 
 async def _taken(

@@ -1,16 +1,23 @@
 """What is due now: one question over partial indexes, so that a round at rest costs one answer."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from models.ledger.bulk import Conn
 
 
-async def due(conn: Conn, *, business_now: datetime, today: date) -> set[str]:
-    """The names of the steps that would find something.
+async def due(
+    conn: Conn, *, business_now: datetime, today: date, of: Collection[str] | None = None
+) -> set[str]:
+    """The names of the steps that would find something; ``of`` asks about these only.
 
     Left out are steps whose question would cost as much as they do: they have their turn unasked.
     """
-    cursor = await conn.execute(_QUESTION, {"now": business_now, "today": today})
+    asked = [name for name in _QUESTIONS if of is None or name in of]
+    if not asked:
+        return set()
+    question = "SELECT " + ", ".join(f"({_QUESTIONS[name]}) AS {name}" for name in asked)
+    cursor = await conn.execute(question.encode(), {"now": business_now, "today": today})
     row = await cursor.fetchone()
     assert row is not None
     return {name for name, found in row.items() if found}
@@ -51,4 +58,3 @@ _QUESTIONS = {
 }
 ASKED = frozenset(_QUESTIONS)
 """The steps this question knows."""
-_QUESTION = ("SELECT " + ", ".join(f"({sql}) AS {name}" for name, sql in _QUESTIONS.items())).encode()

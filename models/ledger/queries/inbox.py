@@ -73,13 +73,17 @@ async def take_waiting(
     The attempt is counted by :func:`count_attempts` in a transaction before; ``counted`` takes only
     those that were.
     """
+    # One statement each: with one for both the ids would be looked for among all that waits.
+    chosen = "AND i.id = ANY(%(ids)s::uuid[])" if counted is not None else ""
     cursor = await conn.execute(
-        "SELECT i.id, i.source, i.kind, i.record_key, i.record_version, i.sha256, r.raw_sealed, i.line_no,"
-        " i.attempts, i.position, i.received_at FROM inbox i JOIN inbox_raw r ON r.inbox_id = i.id"
-        " WHERE i.outcome = 'waiting' AND i.kind = %(kind)s"
-        " AND (%(ids)s::uuid[] IS NULL OR i.id = ANY(%(ids)s)) ORDER BY i.position LIMIT %(limit)s"
-        " FOR UPDATE OF i SKIP LOCKED",
-        {"kind": kind, "ids": list(counted) if counted is not None else None, "limit": limit},
+        (
+            "SELECT i.id, i.source, i.kind, i.record_key, i.record_version, i.sha256, r.raw_sealed,"
+            " i.line_no, i.attempts, i.position, i.received_at"
+            " FROM inbox i JOIN inbox_raw r ON r.inbox_id = i.id"
+            f" WHERE i.outcome = 'waiting' AND i.kind = %(kind)s {chosen} ORDER BY i.position"
+            " LIMIT %(limit)s FOR UPDATE OF i SKIP LOCKED"
+        ).encode(),
+        {"kind": kind, "limit": limit} | ({"ids": list(counted)} if counted is not None else {}),
     )
     return await cursor.fetchall()
 

@@ -85,7 +85,12 @@ class Effect(SQLModel, table=True):
             text(f"({STORED_ON.format('')})"),
             postgresql_where=text("state = 'accepted'"),
         ),
-        Index("ix_effects_receipt", "receipt_number", postgresql_where=text("channel IN ('push', 'sms')")),
+        # whose receipt it is: only what has one, so that no change of state before it writes here
+        Index(
+            "ix_effects_receipt",
+            "receipt_number",
+            postgresql_where=text("receipt_number IS NOT NULL AND channel IN ('push', 'sms')"),
+        ),
     )
 
     own_id: str = Field(primary_key=True, max_length=32)
