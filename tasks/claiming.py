@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from config.city import City
-from models.domain.lifecycles.case import CaseResult
+from models.domain.lifecycles.case import CaseResult, CaseState
 from models.domain.lifecycles.handover import HandoverEvent, HandoverState
 from models.domain.workdays import business_day
 from models.ledger.bulk import Conn
@@ -24,7 +24,8 @@ async def note_pushed(
 ) -> None:
     """What an accepted push brings, in the transaction of its outcome.
 
-    The handover's first accepted push moves it to 已推送; every one is news for the section's liaison.
+    The handover's first accepted push moves it to 已推送; once it is claimed, that of its case's result
+    begins the observation. Every one is news for the section's liaison.
     """
     if not pushed:
         return
@@ -35,6 +36,15 @@ async def note_pushed(
         if _waits_for_a_push(rows[row["handover_id"]])
     }
     await move(conn, HANDOVER, list(moves.values()), actor=PUSHING, business_now=now)
+    told = [rows[effect["handover_id"]] for effect, _ in pushed if effect["stage"] == "completion"]
+    claimed = {row["id"]: row for row in told if _waits_for_its_result(row)}
+    await move(
+        conn,
+        HANDOVER,
+        [_after_completion(row) for row in claimed.values()],
+        actor=OBSERVING,
+        business_now=now,
+    )
     news = []
     for effect, _ in pushed:
         handover = rows[effect["handover_id"]]
@@ -61,6 +71,11 @@ def _waits_for_a_push(row: dict[str, Any]) -> bool:
     return ended or bool(row["state"] == HandoverState.PLANNED)
 
 
+def _waits_for_its_result(row: dict[str, Any]) -> bool:
+    completed = {CaseState.COMPLETED, CaseState.SETTLED}
+    return bool(row["state"] == HandoverState.CLAIMED) and row["case_state"] in completed
+
+
 def _pushed(row: dict[str, Any], now: datetime) -> Move:
     return _move(row, HandoverEvent.PUSH_ACCEPTED, None, {"pushed_at": now})
 
@@ -68,7 +83,8 @@ def _pushed(row: dict[str, Any], now: datetime) -> Move:
 async def claim_pushed(ledger: Ledger, *, limit: int = 1000) -> int:
     """Online, the department has claimed when the push is proven; returns how many handovers did.
 
-    One claim per handover, by its first accepted push. Read (已阅) is recorded apart from it.
+    One claim per handover, by its first accepted push; where its case's result has been pushed already,
+    its observation begins too. Read (已阅) is recorded apart from it.
     """
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
@@ -82,11 +98,20 @@ async def claim_pushed(ledger: Ledger, *, limit: int = 1000) -> int:
             )
             for row in rows
         ]
-        return len(await move(conn, HANDOVER, moves, actor=CLAIMING, business_now=now))
+        claimed = await move(conn, HANDOVER, moves, actor=CLAIMING, business_now=now)
+        told = await handovers.to_observe(conn, limit, [each.id for each in moves]) if moves else []
+        await move(
+            conn, HANDOVER, [_after_completion(row) for row in told], actor=OBSERVING, business_now=now
+        )
+        return len(claimed)
 
 
 async def observe_claimed(ledger: Ledger, *, limit: int = 1000) -> int:
-    """Claimed handovers of completed cases: granted ones are observed, the others have nothing to watch."""
+    """Claimed handovers of completed cases: granted ones are observed, the others have nothing to watch.
+
+    Nearly all were moved with their push or their claim; this finds whatever came another way, such as a
+    result that was told before, taken back, and is so again. It looks at all that is claimed.
+    """
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)
         moves = [_after_completion(row) for row in await handovers.to_observe(conn, limit)]

@@ -208,10 +208,12 @@ async def verify_arrivals(services: Services) -> Counts:
 
 async def claim(services: Services) -> Counts:
     """推送即认领."""
-    return {
-        "claimed": await _until_none(lambda: claiming.claim_pushed(services.ledger)),
-        "observing": await _until_none(lambda: claiming.observe_claimed(services.ledger)),
-    }
+    return {"claimed": await _until_none(lambda: claiming.claim_pushed(services.ledger))}
+
+
+async def observe(services: Services) -> Counts:
+    """转入观察期."""
+    return {"observing": await _until_none(lambda: claiming.observe_claimed(services.ledger))}
 
 
 async def close_observed(services: Services) -> Counts:
@@ -258,6 +260,7 @@ EVERY_STEP: tuple[Step, ...] = (
     send_pushes,
     send_recalls,
     claim,
+    observe,
     tell_liaisons,
     match_receipts,
     take_in_feedback,

@@ -31,7 +31,7 @@ from tasks.draining import worked
 
 HERE = ("cases", "admission")
 _EMPTY_ROUNDS = 10
-_LOOK_S = 0.05
+_LOOK_S = 0.1
 _PATIENCE_S = 900.0
 _END_S = 60.0
 _running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []

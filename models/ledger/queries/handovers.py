@@ -49,18 +49,19 @@ async def pushed(conn: Conn, limit: int) -> list[dict[str, Any]]:
     return await cursor.fetchall()
 
 
-async def to_observe(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """Claimed handovers whose case is completed and whose completion push is proven."""
+async def to_observe(conn: Conn, limit: int, among: Sequence[UUID] | None = None) -> list[dict[str, Any]]:
+    """Claimed handovers (``among`` these) whose case is completed and whose completion push is proven."""
+    chosen = "AND h.id = ANY(%(ids)s::uuid[])" if among is not None else ""
     cursor = await conn.execute(
-        """
+        f"""
         SELECT h.id, h.case_id, h.state, h.row_version, c.result, c.observe_until
         FROM handovers h JOIN cases c ON c.id = h.case_id
-        WHERE h.state = 'claimed' AND c.state IN ('completed', 'settled')
+        WHERE h.state = 'claimed' {chosen} AND c.state IN ('completed', 'settled')
           AND EXISTS (SELECT FROM effects e WHERE e.case_id = c.id AND e.handover_id = h.id
                       AND e.channel = 'push' AND e.stage = 'completion' AND e.state = 'accepted')
-        ORDER BY h.claimed_at, h.id LIMIT %s FOR UPDATE OF h SKIP LOCKED
-        """,
-        (limit,),
+        ORDER BY h.claimed_at, h.id LIMIT %(limit)s FOR UPDATE OF h SKIP LOCKED
+        """.encode(),
+        {"limit": limit} | ({"ids": list(among)} if among is not None else {}),
     )
     return await cursor.fetchall()
 
@@ -140,9 +141,10 @@ async def lock(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
 
 
 async def lock_with_item(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """The handovers with their case's item and mode, locked in one order."""
+    """The handovers with their case's item, mode and result, locked in one order."""
     cursor = await conn.execute(
-        "SELECT h.id, h.case_id, h.state, h.reason, h.row_version, h.section_id, c.item_code, c.mode"
+        "SELECT h.id, h.case_id, h.state, h.reason, h.row_version, h.section_id, c.item_code, c.mode,"
+        " c.state AS case_state, c.result, c.observe_until"
         " FROM handovers h JOIN cases c ON c.id = h.case_id WHERE h.id = ANY(%s) ORDER BY h.id"
         " FOR UPDATE OF h",
         (sorted(set(ids)),),

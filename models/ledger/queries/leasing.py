@@ -13,10 +13,10 @@ from models.domain.lifecycles.effect import TRANSITIONS, EffectEvent
 from models.ledger.bulk import Conn
 
 _TAKEABLE = """e.state IN ('planned', 'unknown') AND e.state = ANY(%(states)s) AND e.send_after <= %(now)s
-    AND NOT EXISTS (
-        SELECT FROM effects o WHERE o.channel = e.channel AND o.target = e.target
+    AND (SELECT true FROM effects o WHERE o.channel = e.channel AND o.target = e.target
         AND o.business_key = e.business_key AND o.own_id <> e.own_id
-        AND o.state IN ('leased', 'intent', 'unknown'))"""
+        AND o.state IN ('leased', 'intent', 'unknown') LIMIT 1) IS NULL"""
+"""Nothing of its key is in anybody's hands: looked up by its key, not joined with all that is."""
 
 _TIME = "(SELECT clock_timestamp())"
 """In brackets it is read once, and can bound the search in an index."""
