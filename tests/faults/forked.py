@@ -17,6 +17,7 @@ from adapters.sms.yunmas import YunmasClient
 from models.ledger.queries import effects, inbox, texts, watermarks
 from tasks import claiming, dispatcher, intake, recalling, settling, texting
 from tasks.admission import admitting as admission
+from tasks.sending import dispatch
 
 # (owner, name, when): the line stands before or after what is named.
 POINTS = {
@@ -40,7 +41,7 @@ POINTS = {
     "after_text": (YunmasClient, "send", "after"),
     "before_record": (effects, "record", "before"),
     "in_record": (effects, "record", "after"),
-    "after_record": (effects, "give_back", "before"),
+    "after_record": (dispatch, "_wave", "after"),
     "in_claim": (claiming, "claim_pushed", "before"),
     "in_text_plan": (texts, "fold", "after"),
     "after_text_plan": (texting, "plan_texts", "after"),

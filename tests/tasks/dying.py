@@ -9,6 +9,7 @@ from models.ledger.queries import effects
 from tasks import steps
 from tasks.admission import admitting as admission
 from tasks.composition import open_services
+from tasks.sending import dispatch
 
 DEAD = 9
 
@@ -56,7 +57,7 @@ async def _work(settings, step, point):
             case "during_record":
                 after(effects, "record")
             case "after_record":
-                before(effects, "give_back")
+                after(dispatch, "_wave")
             case "in_turn":
                 before(admission, "read_waiting")
         await getattr(steps, step)(services)
