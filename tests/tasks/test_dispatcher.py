@@ -9,7 +9,7 @@ import pytest
 
 from models.domain.workdays import business_day
 from models.ledger.queries.due import ASKED, due
-from tasks.dispatcher import ALONE, dispatch
+from tasks.dispatcher import ALONE, LANES, dispatch
 from tasks.steps import (
     EVERY_STEP,
     admit_cases,
@@ -29,10 +29,10 @@ LONG_S = 60.0
 
 
 @asynccontextmanager
-async def dispatching(services, *, rest_s):
+async def dispatching(services, *, rest_s, only=LANES):
     """A dispatcher in this loop; at its end what is in hand is finished."""
     stop = asyncio.Event()
-    working = asyncio.create_task(dispatch(services, stop, rest_s=rest_s))
+    working = asyncio.create_task(dispatch(services, stop, rest_s=rest_s, only=only))
     try:
         yield working
     finally:
@@ -125,6 +125,29 @@ async def test_what_somebody_else_brings_is_pushed_and_told_at_once(world, super
         # And what follows it by itself: the claim, the look-up at the door.
         await world.wait_for("SELECT FROM handovers WHERE state = 'claimed'", seconds=30)
         await world.wait_for("SELECT FROM credit_checks", seconds=30)
+
+
+async def test_two_halves_do_everything_between_them_and_wake_each_other(world, superuser):
+    front = ("cases", "admission")
+    back = [lane for lane in LANES if lane not in front]
+    number = serial()
+    async with dispatching(world.services, rest_s=LONG_S, only=front):
+        await _listening(superuser)
+        await world.arrive(case(number, item=CHEMICALS))
+        await world.wait_for("SELECT FROM effects WHERE channel = 'push' AND state = 'planned'", seconds=30)
+        assert await world.value("SELECT count(*) FROM credit_checks") == 0
+        async with dispatching(world.services, rest_s=LONG_S, only=back):
+            await _listening(superuser, count=2)
+            await world.wait_for("SELECT FROM handovers WHERE state = 'claimed'", seconds=30)
+            await world.arrive(granted(number, item=CHEMICALS))
+            await world.wait_for("SELECT FROM handovers WHERE state = 'observing'", seconds=30)
+            await world.wait_for("SELECT FROM credit_checks", seconds=30)
+            await world.wait_for(
+                "SELECT FROM effects WHERE channel = 'credit_report' AND state = 'accepted'", seconds=30
+            )
+            await world.wait_for(
+                "SELECT FROM effects WHERE channel = 'sms' AND state IN ('accepted', 'delivered')", seconds=30
+            )
 
 
 async def test_what_came_while_nobody_listened_is_found_on_listening_again(world, superuser):
