@@ -55,12 +55,18 @@ async def keep_house(settings: Settings, *, now: datetime | None = None) -> Kept
         hang = await runs.hanging(wire, before=now - HANGS_AFTER, drawn=MIRROR_TAG)
         said = "超过一小时没有任何进展，执行它的进程已不在；由运行维护关闭，可放心再次运行"
         closed = await runs.end(
-            wire, [each.flow_run_id for each in hang], kind="CRASHED", name="Crashed", message=said
+            wire,
+            [each.flow_run_id for each in hang],
+            still=runs.AT_WORK,
+            kind="CRASHED",
+            name="Crashed",
+            message=said,
         )
         late = await runs.never_started(wire, before=now - LATE_AFTER)
         cancelled = await runs.end(
             wire,
             [each.flow_run_id for each in late],
+            still=runs.NOT_BEGUN,
             kind="CANCELLED",
             name="Cancelled",
             message="过了一天仍未开始，由运行维护取消",

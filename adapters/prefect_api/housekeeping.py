@@ -1,6 +1,6 @@
 """What Prefect's own vacuum does not do: runs that hang, runs nobody will start, years of minutes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,14 @@ from adapters.prefect_api.wire import PrefectWire
 
 _PAGE = 200
 _AT_ONCE = 50
+
+AT_WORK = {
+    "type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]},
+    "name": {"any_": list(ENGINE_STATES)},
+}
+"""States of a run that an engine executes, or executed until it died."""
+NOT_BEGUN = {"type": {"any_": ["SCHEDULED"]}}
+"""States of a run that nobody has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +40,7 @@ async def hanging(wire: PrefectWire, *, before: datetime, drawn: str) -> list[Ha
     """
     found: list[Hanging] = []
     executed: list[str] = []
-    chosen = {
-        "state": {
-            "type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]},
-            "name": {"any_": list(ENGINE_STATES)},
-        },
-        "start_time": {"before_": before.isoformat()},
-    }
+    chosen = {"state": AT_WORK, "start_time": {"before_": before.isoformat()}}
     for row in await _rows(wire, chosen):
         since = datetime.fromisoformat(row["state"]["timestamp"])
         if since < before:
@@ -72,29 +74,30 @@ async def _moving(
 
 
 async def never_started(wire: PrefectWire, *, before: datetime) -> list[Hanging]:
-    """Runs that should have begun before and did not: nothing ever deletes those."""
-    chosen = {
-        "state": {"type": {"any_": ["SCHEDULED"]}},
-        "expected_start_time": {"before_": before.isoformat()},
-    }
-    return [
-        Hanging(
-            UUID(row["id"]),
-            row["name"],
-            row["state"]["name"],
-            datetime.fromisoformat(row["state"]["timestamp"]),
-        )
-        for row in await _rows(wire, chosen)
-    ]
+    """Runs that should have begun before and did not: nothing ever deletes those.
+
+    A Retry leaves the time a run was first expected at: who waits since then only is left.
+    """
+    chosen = {"state": NOT_BEGUN, "expected_start_time": {"before_": before.isoformat()}}
+    found = [_hanging(row, row["name"]) for row in await _rows(wire, chosen)]
+    return [each for each in found if each.since < before]
 
 
-async def end(wire: PrefectWire, runs: Sequence[UUID], *, kind: str, name: str, message: str) -> int:
-    """These runs are over, with this state; how many."""
+async def end(
+    wire: PrefectWire,
+    runs: Sequence[UUID],
+    *,
+    still: Mapping[str, Any],
+    kind: str,
+    name: str,
+    message: str,
+) -> int:
+    """These runs are over, with this state; how many. Those no longer ``still`` in a state are left."""
     ended = 0
     for at in range(0, len(runs), _AT_ONCE):
         part = [str(run) for run in runs[at : at + _AT_ONCE]]
         body = {
-            "flow_runs": {"id": {"any_": part}},
+            "flow_runs": {"id": {"any_": part}, "state": still},
             "state": {"type": kind, "name": name, "message": message},
             "force": True,
             "limit": _AT_ONCE,

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.prefect_api.housekeeping import delete_ended, end, hanging, never_started
+from adapters.prefect_api.housekeeping import AT_WORK, NOT_BEGUN, delete_ended, end, hanging, never_started
 from adapters.prefect_api.values import LogLine, NewRun, State
 from adapters.prefect_api.wire import PrefectWire
 
@@ -69,6 +69,10 @@ def aged(rows, run, days):
     )  # fmt: skip
     rows('UPDATE flow_run_state SET "timestamp" = %s WHERE flow_run_id = %s', at, run)
     rows("UPDATE flow_run SET state_timestamp = %s WHERE id = %s", at, run)
+
+
+async def over(wire, *runs):
+    return await end(wire, runs, still=AT_WORK, kind="CRASHED", name="Crashed", message="已不在")
 
 
 def is_there(rows, run):
@@ -134,13 +138,14 @@ async def test_what_hangs_is_found_and_closed_and_pictures_are_left_alone(
     ids = {each.flow_run_id for each in found}
     assert not {writes, tasks} & ids
     for run in (writes, tasks):
-        await end(wire, [run], kind="COMPLETED", name="Completed", message="")
+        await end(wire, [run], still=AT_WORK, kind="COMPLETED", name="Completed", message="")
     assert {zombie, died} <= ids
     assert not {fresh, picture} & ids
-    assert await end(wire, [zombie, died], kind="CRASHED", name="Crashed", message="已不在") == 2
+    assert await over(wire, zombie, died) == 2
     states = await prefect.run_states([zombie, picture, fresh])
     assert [states[run].state.name for run in (zombie, picture, fresh)] == ["Crashed", "待反馈", "Running"]
-    assert await end(wire, [fresh], kind="COMPLETED", name="Completed", message="") == 1
+    assert await over(wire, zombie) == 0, "it is over: nothing is forced on what it has become"
+    assert await end(wire, [fresh], still=AT_WORK, kind="COMPLETED", name="Completed", message="") == 1
 
 
 async def test_runs_that_never_began_are_found_and_old_minutes_go(deployed, prefect, rows, wire):
@@ -148,7 +153,20 @@ async def test_runs_that_never_began_are_found_and_old_minutes_go(deployed, pref
     aged(rows, late, 3)
     found = await never_started(wire, before=datetime.now(UTC) - timedelta(days=1))
     assert late in {each.flow_run_id for each in found}
-    assert await end(wire, [late], kind="CANCELLED", name="Cancelled", message="未开始") == 1
+    cancelled = {"still": NOT_BEGUN, "kind": "CANCELLED", "name": "Cancelled", "message": "未开始"}
+    assert await end(wire, [late], **cancelled) == 1
+
+    # a Retry leaves the hour at which the run was first expected: it is asked for now, and is left
+    again = await made(prefect, "case-lifecycle", State("FAILED", "推送被拒"), DRAWN)
+    aged(rows, again, 3)
+    await prefect.retry_run(again)
+    (kept,) = rows(
+        "SELECT expected_start_time < now() - interval '2 days' FROM flow_run WHERE id = %s", again
+    )
+    assert kept == (True,)
+    found = await never_started(wire, before=datetime.now(UTC) - timedelta(days=1))
+    assert again not in {each.flow_run_id for each in found}
+    assert await end(wire, [again], still=AT_WORK, kind="CRASHED", name="Crashed", message="x") == 0
 
     sweep = await prefect.deployment_id("sweep")
     old = [await made(prefect, "sweep", State("COMPLETED", "Completed")) for _ in range(3)]
