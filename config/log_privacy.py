@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
@@ -20,8 +21,11 @@ PERSONAL_KEYS = frozenset(
 # The fields of 双公示 that name a party or describe what it did.
 _PERSONAL_FIELDS = re.compile(r"(?:XK|CF)_(?:XDR_.+|FRDB|FDDB|FR(?:_.+)?|NR|SY|WFXW|NR_ZKDX)", re.IGNORECASE)
 _ID_CARD = re.compile(
-    r"(?<![0-9A-Za-z])[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx](?![0-9A-Za-z])",
+    re.ASCII,
 )
+_ID_CHECKS = "10X98765432"
+_OF_AGE = 16
 _MOBILE = re.compile(r"(?<![0-9A-Za-z.])(?:\+?86)?1[3-9]\d{9}(?![0-9A-Za-z])")
 _DEEPEST = 6
 
@@ -87,4 +91,19 @@ def looks_personal(text: str) -> bool:
 
 
 def _hide(text: str) -> str:
-    return _MOBILE.sub(HIDDEN, _ID_CARD.sub(HIDDEN, text))
+    return _MOBILE.sub(HIDDEN, _ID_CARD.sub(_id_hidden, text))
+
+
+def _id_hidden(found: re.Match[str]) -> str:
+    """The number, hidden unless it is a city's own (region, day, serial): too young, and its sign is wrong.
+
+    Somebody of age is hidden whatever the check sign says: a mistyped number still names a person.
+    """
+    number = found[0].upper()
+    try:
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        return found[0]
+    total = sum(int(digit) * pow(2, 17 - place, 11) for place, digit in enumerate(number[:17]))
+    of_age = born.year <= datetime.now(UTC).year - _OF_AGE
+    return HIDDEN if of_age or number[17] in {"X", _ID_CHECKS[total % 11]} else found[0]

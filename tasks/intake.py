@@ -16,6 +16,7 @@ import structlog
 from adapters.values import Page, RawItem
 from models.domain.canonical import sha256_hex
 from models.domain.keys import row_id
+from models.domain.person_numbers import ANY_YEAR, is_of_a_person
 from models.domain.record import NUMBER_LIMIT
 from models.ledger.connection import Ledger
 from models.ledger.queries import inbox, watermarks
@@ -30,6 +31,7 @@ _AT_REST = timedelta(seconds=10)
 """A feed that brings nothing new is noted as read this often: a reading at rest writes nothing else."""
 _SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
 _OPEN = re.compile(rb'"secrecy"\s*:\s*"none"')
+_YEAR = re.compile(r"\d{4}(?=-)", re.ASCII)
 _PAGES = 100_000
 """Pages of one reading at most; a feed that goes round is left where it was."""
 
@@ -186,11 +188,17 @@ def _storable(feed: Feed, item: RawItem) -> RawItem:
 def _key(feed: Feed, item: RawItem) -> str:
     """The record's own number, or where it has none that can be kept, the hash of its bytes.
 
-    A record that cannot be read as a whole is still known by the number that stands in its bytes.
+    A record that cannot be read as a whole is still known by the number that stands in its bytes. A person's
+    number is none to be known by: inboxes, pages and runs are named by it.
     """
-    number = item.value.get(feed.key_field) if isinstance(item.value, dict) else _glimpse(feed, item.raw)
+    read = isinstance(item.value, dict)
+    number = item.value.get(feed.key_field) if read else _glimpse(feed, item.raw)
     if isinstance(number, str) and 0 < len(number) <= NUMBER_LIMIT and number.isprintable():
-        return number
+        begun = item.value.get("accepted_at") or item.value.get("changed_at") if read else None
+        year = _YEAR.match(str(begun))
+        if not is_of_a_person(number, year=int(year[0]) if year else ANY_YEAR):
+            return number
+        return f"疑似个人号码-{sha256_hex(item.raw)[:12]}"
     return f"无编号-{sha256_hex(item.raw)[:12]}"
 
 

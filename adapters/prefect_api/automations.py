@@ -13,6 +13,7 @@ from adapters.prefect_api.wire import PrefectWire
 TAG = "审管联动"
 BLOCK = "shenguan-alerts"
 _GONE = 404
+_PLACE = "said"
 _HEADERS = {"content-type": "application/json; charset=utf-8"}
 
 
@@ -44,6 +45,12 @@ class Watching:
 def body_of(said: str) -> str:
     """What a webhook is sent: the shape 企业微信 and 钉钉 share."""
     return json.dumps({"msgtype": "text", "text": {"content": said}}, ensure_ascii=False)
+
+
+def template_of(said: str) -> str:
+    """The template of that body: whatever the sentence's fields hold stays inside the sentence."""
+    body = body_of(_PLACE).replace(json.dumps(_PLACE), "{{ said | tojson }}")
+    return f"{{% set said %}}{said}{{% endset %}}{body}"
 
 
 def declared(path: Path) -> list[dict[str, Any]]:
@@ -133,7 +140,7 @@ async def _block(wire: PrefectWire) -> dict[str, Any] | None:
 def _automation(one: Mapping[str, Any], block: str | None) -> dict[str, Any]:
     action: dict[str, Any] = {"type": "do-nothing"}
     if block is not None:
-        action = {"type": "call-webhook", "block_document_id": block, "payload": body_of(one["said"])}
+        action = {"type": "call-webhook", "block_document_id": block, "payload": template_of(one["said"])}
     return {
         "name": one["name"],
         "description": one["description"],

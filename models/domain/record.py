@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from models.domain.item_codes import check_case_no
+from models.domain.person_numbers import is_of_a_person
 
 PartyKind = Literal["法人及非法人组织", "自然人", "个体工商户"]
 LicenceAction = Literal["issue", "renew", "change", "revoke", "cancel"]
@@ -135,11 +136,17 @@ class CaseRecord:
     parent_case_no: str | None = None
 
     def __post_init__(self) -> None:
-        _number("办件编号", self.case_no)
+        _number("办件编号", self.case_no, self.accepted_at)
+        _number("事项编码", self.item_code, self.accepted_at)
+        for label, named in (
+            ("关联办件编号", self.parent_case_no),
+            ("受理部门", self.department),
+            ("行政区划", self.region),
+        ):
+            _nobodys(label, named, self.accepted_at)
         if self.data_version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _limited("事项名称", self.item_name, 256)
-        _limited("事项编码", self.item_code, NUMBER_LIMIT)
         _limited("许可编号", self.licence_number, NUMBER_LIMIT)
         _limited("许可内容", self.content, TEXT_LIMIT)
         for label, moment in (
@@ -193,7 +200,13 @@ class FeedbackRecord:
     penalty: dict[str, str | None] | None = None
 
     def __post_init__(self) -> None:
-        _number("反馈编号", self.feedback_no)
+        _number("反馈编号", self.feedback_no, self.changed_at)
+        for label, named in (
+            ("办件编号", self.case_no),
+            ("事项编码", self.item_code),
+            ("反馈部门", self.department),
+        ):
+            _nobodys(label, named, self.changed_at)
         if self.version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _with_offset("变更时间", self.changed_at)
@@ -252,7 +265,7 @@ class CreditRecord:
     source_own_id: str | None = None
 
     def __post_init__(self) -> None:
-        _number("信用记录编号", self.record_no)
+        _number("信用记录编号", self.record_no, self.changed_at)
         if self.version < 1:
             raise RuleBroken("数据版本号应为正整数")
         _with_offset("变更时间", self.changed_at)
@@ -275,10 +288,18 @@ _NUMBER_RULES = {
 }
 
 
-def _number(label: str, value: str) -> None:
-    # Every number that enters a business key keeps the case number's rule.
+def _number(label: str, value: str, at: datetime) -> None:
+    # Every number that enters a business key or a message keeps the case number's rule.
     if (rule := check_case_no(value)) is not None:
         raise RuleBroken(f"{label}{_NUMBER_RULES[rule]}")
+    _nobodys(label, value, at)
+
+
+def _nobodys(label: str, value: str | None, at: datetime) -> None:
+    # What runs, pages and messages name a matter by is no person's number.
+    _limited(label, value, NUMBER_LIMIT)
+    if value is not None and is_of_a_person(value, year=at.year):
+        raise RuleBroken(f"{label}疑似自然人的证件号码或手机号码，请联系来源更正")
 
 
 def _with_offset(label: str, moment: datetime | None) -> None:

@@ -13,7 +13,7 @@ from tasks.doctor.diagnosis import Finding, bad, fine
 from tasks.restore.guarding import BROKEN, EMPTY, LOCKED, MESSAGES, MISSING
 
 _WHAT = "外发日志"
-_READ = "见运行手册“外发日志”一节"
+_READ = "见值班手册“外发日志”一节"
 _RESTORED = "由备份恢复的台账：在每台外发的主机上运行 shenguan reconcile --after-restore"
 
 

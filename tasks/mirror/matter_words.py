@@ -24,7 +24,7 @@ _REMEDY = {
     "unknown_item": "请补充事项清单或列入不适用，再运行 shenguan load-city；停住的办件会自动继续",
     "credit_check_refused": "请人工查询信用并留存凭据",
 }
-_ELSE = "处理办法见运维手册；全部事件单：shenguan incidents"
+_ELSE = "处理办法见值班手册；全部事件单：shenguan incidents"
 
 
 def name_of(row: _Row) -> str:

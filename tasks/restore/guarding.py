@@ -38,7 +38,7 @@ MESSAGES = {
     " --after-restore，新增的主机请运行 shenguan reconcile --new-host",
     EMPTY: "台账从未外发，本机却有外发日志（可能恢复到了首次外发之前的备份），外发已锁定；由备份恢复的请运行"
     " shenguan reconcile --after-restore，确为全新台账的请运行 shenguan reconcile --new-ledger",
-    BROKEN: "本机外发日志不可信，本机不外发；请查看运行手册“外发日志”一节",
+    BROKEN: "本机外发日志不可信，本机不外发；请查看值班手册“外发日志”一节",
 }
 
 

@@ -113,6 +113,8 @@ def test_values_that_look_personal_are_hidden_or_raise(text: str) -> None:
         "1773388800000",
         "13800001999x",
         "0.13800001999",
+        "430900202607010012",  # a city's own numbers: region, day, serial
+        "430900199002300011",  # no such day
     ],
 )
 def test_keys_numbers_and_times_stay(text: str) -> None:

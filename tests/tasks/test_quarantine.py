@@ -33,6 +33,21 @@ async def test_a_malformed_record_is_quarantined_with_a_chinese_sentence_and_spo
     assert await world.column("SELECT case_no FROM cases") == [other["case_no"]]
 
 
+@pytest.mark.parametrize("field", ["case_no", "item_code", "parent_case_no"])
+@pytest.mark.parametrize("number", ["430903198001011233", "43090319800101123X", "13800138000"])
+async def test_a_person_s_number_in_place_of_a_matter_s_is_quarantined_and_named_nowhere(
+    world, field, number
+):
+    await world.arrive(case(serial()) | {field: number}, case(serial()) | {"case_no": "430900202607010012"})
+    await world.run()
+    (row,) = await world.rows("SELECT * FROM quarantine")
+    assert "疑似自然人的证件号码或手机号码" in row["message"]
+    assert await world.column("SELECT case_no FROM cases") == ["430900202607010012"]
+    for table in ("quarantine", "inbox", "incidents", "cases", "handovers", "effects"):
+        shown = await world.rows(f"SELECT * FROM {table}")
+        assert number not in str(shown), table
+
+
 async def test_a_quarantined_record_is_released_after_correction(world):
     number = serial()
     await world.arrive(case(number, status="77"))

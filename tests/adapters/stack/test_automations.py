@@ -43,6 +43,7 @@ async def robot():
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
         body = json.loads(await reader.readexactly(length))
+        assert set(body) == {"msgtype", "text"}
         await said.put(body["text"]["content"])
         status = f"HTTP/1.1 {said.status} X\r\n".encode()
         writer.write(status + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
@@ -221,9 +222,12 @@ async def test_incidents_overdue_failures_and_silence_reach_the_robot(
     deployed, prefect: PrefectApi, wire, robot, tmp_path, cluster
 ):
     quick = tmp_path / "quick.toml"
-    # the stand-in flow's own name, and a dispatcher that is silent sooner
+    # the stand-in flows' own names, and a dispatcher that is silent sooner
     quick.write_text(
-        FILE.read_text(encoding="utf-8").replace("within = 120", "within = 10").replace("总巡检", "sweep"),
+        FILE.read_text(encoding="utf-8")
+        .replace("within = 120", "within = 10")
+        .replace("总巡检", "sweep")
+        .replace("运行维护", "housekeeping"),
         encoding="utf-8",
     )
     await apply(wire, quick, webhook=robot.url)
@@ -231,14 +235,22 @@ async def test_incidents_overdue_failures_and_silence_reach_the_robot(
     await emit(wire, "shenguan.dispatcher.beat")
     await emit(wire, "shenguan.incident.opened", payload={"said": "事项编码不在清单内 X1（3 条）"})
     assert await told(robot, "新事件单") == "【审管联动】新事件单：事项编码不在清单内 X1（3 条）"
+    for odd in ('X"},"at":{"isAtAll":true},"y":{"z":"', "一行\n又一行\t\\", "{{ flow.name }}<b>&'"):
+        await emit(wire, "shenguan.incident.opened", payload={"said": odd})
+        assert await told(robot, "新事件单") == f"【审管联动】新事件单：{odd}"
     await emit(wire, "shenguan.overdue", payload={"said": "5 项已逾期"})
     assert await told(robot, "逾期") == "【审管联动】5 项已逾期"
     sweep = await prefect.deployment_id("sweep")
     case = await prefect.deployment_id("case-lifecycle")
     refused = NewRun(uuid4().hex, "办件 · 许可", State("FAILED", "推送被拒"), {"case_no": "一号"})
     await prefect.create_runs(case, [refused])  # a case's own picture is no alarm
-    await prefect.create_runs(sweep, [NewRun(uuid4().hex, "总巡检", State("FAILED", "Failed"))])
-    assert "运行失败" in await told(robot, "流程")
+    for _ in range(12):  # a ledger that is away fails each minute's run
+        await prefect.create_runs(sweep, [NewRun(uuid4().hex, "总巡检", State("FAILED", "Failed"))])
+    other = await prefect.deployment_id("housekeeping")
+    await prefect.create_runs(other, [NewRun(uuid4().hex, "运行维护", State("FAILED", "Failed"))])
+    first, second = [await told(robot, "流程") for _ in range(2)]
+    assert "“sweep”运行失败" in first
+    assert "“housekeeping”运行失败" in second, "each flow is told once an hour"
     assert "分发器已两分钟没有动静" in await told(robot, "分发器", seconds=120)
     assert robot.empty() or "case_lifecycle" not in str(robot)
     with psycopg.connect(cluster.url("superuser", "prefect")) as conn:

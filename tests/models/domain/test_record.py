@@ -10,6 +10,8 @@ import pytest
 from models.domain.record import Document, Party, Place, PlatformCreditCheck, RuleBroken
 from tests.models.domain.samples import AT, CASE, CREDIT, FEEDBACK
 
+PERSON = "430903198001011233"
+PHONE = "13800138000"
 NAIVE = AT.replace(tzinfo=None)
 BROKEN: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(CASE, case_no=" "), "办件编号"),
@@ -55,6 +57,31 @@ BROKEN: list[tuple[Callable[[], Any], str]] = [
     (lambda: replace(CREDIT, valid_to=date.max), "有效期止的年份"),
     (lambda: replace(CREDIT, version=0), "数据版本号"),
     (lambda: replace(CREDIT, changed_at=NAIVE), "变更时间"),
+    (lambda: replace(CASE, item_code=""), "事项编码应为1至64个字符"),
+    (lambda: replace(CASE, item_code="99\n"), "事项编码含有控制字符"),
+    (lambda: replace(CASE, department="9" * 65), "受理部门超过64个字符"),
+    *(
+        (lambda field=field, number=number: replace(CASE, **{field: number}), f"{label}疑似自然人的证件号码")
+        for field, label in {
+            "case_no": "办件编号",
+            "item_code": "事项编码",
+            "parent_case_no": "关联办件编号",
+            "department": "受理部门",
+            "region": "行政区划",
+        }.items()
+        for number in (PERSON, PHONE)
+    ),
+    *(
+        (lambda field=field, number=number: replace(FEEDBACK, **{field: number}), f"{label}疑似自然人")
+        for field, label in {
+            "feedback_no": "反馈编号",
+            "case_no": "办件编号",
+            "item_code": "事项编码",
+            "department": "反馈部门",
+        }.items()
+        for number in (PERSON, PHONE)
+    ),
+    (lambda: replace(CREDIT, record_no=PERSON), "信用记录编号疑似自然人"),
 ]
 
 
@@ -62,7 +89,8 @@ BROKEN: list[tuple[Callable[[], Any], str]] = [
 def test_a_broken_rule_is_named_without_the_value(build: Callable[[], Any], named: str) -> None:
     with pytest.raises(RuleBroken, match=named) as caught:
         build()
-    assert "99" not in str(caught.value).replace("2199年", "")
+    said = str(caught.value).replace("2199年", "")
+    assert [value for value in ("99", PERSON, PHONE) if value in said] == []
 
 
 def test_a_term_of_one_day_and_a_place_by_township_are_fine() -> None:
