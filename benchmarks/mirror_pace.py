@@ -204,6 +204,14 @@ def measure(folder: Path, asked: Asked, *, city_dir: Path, tell: Callable[[str],
     return made
 
 
+def measure_one_move(folder: Path, count: int) -> dict[str, Any]:
+    """The figures of so many cases that move once, on a fresh ledger and a fresh Prefect, without sizes."""
+    with Cluster.create_or_open(folder / "pg") as cluster:
+        bench = _Bench(folder, Databases(cluster))
+        make_prefect_template(folder / "prefect", bench.databases)
+        return bench.run(lambda ledger, home: _once(ledger, home, count))
+
+
 @dataclass(frozen=True, slots=True)
 class _Bench:
     folder: Path

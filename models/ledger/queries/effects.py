@@ -15,7 +15,7 @@ from models.ledger.bulk import Conn, arrays, insert
 from models.ledger.queries.bell import ring
 from models.ledger.queries.by_month import since
 from models.ledger.queries.evidence import ANSWER_SAID, INTENT_SAID
-from models.ledger.tables.effects import Effect, EffectBody
+from models.ledger.tables.effects import KEY, Effect, EffectBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,10 @@ class Outcome:
     """The gateway a text goes by next, where that changes."""
 
 
-OVERTAKEN = """(
-    EXISTS (SELECT FROM effects n WHERE n.channel = e.channel AND n.target = e.target
-        AND n.business_key = e.business_key AND n.content_version > e.content_version)
+_SAME_KEY = f"{KEY.format('n.')} = {KEY.format('e.')} AND n.business_key = e.business_key"
+OVERTAKEN = f"""(
+    EXISTS (SELECT FROM effects n WHERE {_SAME_KEY} AND n.channel = e.channel AND n.target = e.target
+        AND n.content_version > e.content_version)
     OR e.channel IN ('push', 'credit_report')
         AND EXISTS (SELECT FROM cases c WHERE c.id = e.case_id AND (c.state = 'voided'
             OR c.state = 'accepted' AND e.stage IN ('completion', 'XK'))))"""
@@ -76,10 +77,10 @@ def _from(*events: EffectEvent) -> list[str]:
 async def latest(conn: Conn, channel: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The newest content version known for each business key: version, hash and state."""
     cursor = await conn.execute(
-        "SELECT DISTINCT ON (business_key) business_key, content_version, content_sha256, state, own_id"
-        " FROM effects WHERE channel = %s AND business_key = ANY(%s)"
-        " ORDER BY business_key, content_version DESC",
-        (channel, list(keys)),
+        "SELECT DISTINCT ON (e.business_key) e.business_key, e.content_version, e.content_sha256, e.state,"
+        f" e.own_id FROM unnest(%s::text[]) n (business_key) JOIN effects e ON {_SAME_KEY}"
+        " WHERE e.channel = %s ORDER BY e.business_key, e.content_version DESC",
+        (list(keys), channel),
     )
     return {row["business_key"]: row for row in await cursor.fetchall()}
 
@@ -96,7 +97,7 @@ async def plan(conn: Conn, rows: Sequence[NewEffect]) -> set[str]:
         "UPDATE effects e SET state = 'superseded', reason = 'newer_version'"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::integer[])"
         " n (channel, target, business_key, version)"
-        " WHERE e.channel = n.channel AND e.target = n.target AND e.business_key = n.business_key"
+        f" WHERE {_SAME_KEY} AND e.channel = n.channel AND e.target = n.target"
         " AND e.content_version < n.version AND e.state = ANY(%s)",
         (
             *arrays(((r.channel, r.target, r.business_key, r.content_version) for r in rows), 4),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from models.ledger.bulk import Conn, arrays
+from models.ledger.tables.effects import KEY
 
 TAKEN_OVER = "taken_over"
 """The reason of an accepted effect whose exact bytes this ledger does not have."""
@@ -36,11 +37,13 @@ async def of_keys(
     """Every version the ledger knows of these business keys, oldest first; ``hold`` until the end."""
     cursor = await conn.execute(
         "SELECT e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version, e.content_sha256,"
-        " e.state, e.attempts, e.case_id, e.handover_id, e.send_after, b.body_sealed FROM effects e"
+        " e.state, e.attempts, e.case_id, e.handover_id, e.send_after, b.body_sealed"
+        " FROM unnest(%s::text[]) n (business_key)"
+        f" JOIN effects e ON {KEY.format('e.')} = {KEY.format('n.')} AND e.business_key = n.business_key"
         " LEFT JOIN effect_bodies b ON b.own_id = e.own_id"
-        " WHERE e.channel = %s AND e.business_key = ANY(%s)"
-        " ORDER BY e.business_key, e.content_version" + (" FOR UPDATE OF e" if hold else ""),
-        (channel, list(keys)),
+        " WHERE e.channel = %s ORDER BY e.business_key, e.content_version"
+        + (" FOR UPDATE OF e" if hold else ""),
+        (sorted(set(keys)), channel),
     )
     return await cursor.fetchall()
 

@@ -20,6 +20,10 @@ compared, and at most a month before it: so old it may be when it is adopted.
 """
 
 
+KEY = "hashtextextended({}business_key, 0)"
+"""Eight bytes by which a business key is found, however long it is; two keys may share them."""
+
+
 class Effect(SQLModel, table=True):
     """An effect; its own id is derived and kept for ever."""
 
@@ -41,8 +45,8 @@ class Effect(SQLModel, table=True):
             "confirmed_by IS NULL OR (asked_by IS NOT NULL AND confirmed_by <> asked_by)",
             name="two_persons_release",
         ),
-        # one content version goes once
-        Index("uq_effects_version", "channel", "target", "business_key", "content_version", unique=True),
+        # what else goes for a business; one content version goes once, since its own id is made of both
+        Index("ix_effects_key", text(f"({KEY.format('')})"), "content_version"),
         # one unresolved effect per channel, target and business key: two never race each other
         Index(
             "uq_effects_unresolved",
