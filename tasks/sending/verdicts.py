@@ -81,10 +81,10 @@ def judge(row: dict[str, Any], verdict: Verdict, due: datetime) -> Outcome:
                 receipt_number=error.receipt_number,
             )
         case AlreadyDone():
-            return _for_a_person(own_id, "content_conflict", "对方存有不同内容", row, due)
+            return _for_a_person(own_id, "content_conflict", "对方存有不同内容", due)
         case Refused():
             answer = f"{error.code}: {', '.join(error.fields)}" if error.fields else error.code
-            return _for_a_person(own_id, "rule_broken", answer, row, due)
+            return _for_a_person(own_id, "rule_broken", answer, due)
         case NotDone():
             asked = error.retry_after if isinstance(error, Throttled) else None
             if error.reason == LEASE_TOO_SHORT:
@@ -158,13 +158,13 @@ def _accepted(own_id: str, receipt: Receipt | SmsReceipt) -> Outcome:
     )
 
 
-def _for_a_person(own_id: str, reason: str, answer: str, row: dict[str, Any], due: datetime) -> Outcome:
+def _for_a_person(own_id: str, reason: str, answer: str, due: datetime) -> Outcome:
     return Outcome(
         own_id=own_id,
         state=EffectState.REFUSED,
         attempt_outcome="refused",
         answer=answer,
         reason=reason,
-        owner=row["approval_department"] or DESK,
+        owner=DESK,
         due_at=due,
     )

@@ -42,7 +42,10 @@ _ROW = tuple(name for name in NewEffect.__slots__ if name != "body_sealed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one call. ``wait_s`` delays the next try; a person's case has owner and due_at."""
+    """What came of one call. ``wait_s`` delays the next try; a person's case has owner and due_at.
+
+    What is refused is its approving department's; ``owner`` is for what belongs to no case.
+    """
 
     own_id: str
     state: EffectState
@@ -59,6 +62,10 @@ class Outcome:
     """The gateway a text goes by next, where that changes."""
 
 
+_APPROVED_BY = (
+    "(SELECT d.name FROM cases c JOIN departments d ON d.code = c.approval_department WHERE c.id = e.case_id)"
+)
+"""Who approved the case: what is refused is for them to put right."""
 _SAME_KEY = f"{KEY.format('n.')} = {KEY.format('e.')} AND n.business_key = e.business_key"
 OVERTAKEN = f"""(
     EXISTS (SELECT FROM effects n WHERE {_SAME_KEY} AND n.channel = e.channel AND n.target = e.target
@@ -175,7 +182,10 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                 not_before = clock_timestamp() + make_interval(secs => o.wait_s),
                 answered_at = clock_timestamp(), answered_business = %s,
                 receipt_number = o.receipt_number, receipt_at = o.receipt_at,
-                receipt_account = o.receipt_account, owner = o.owner, due_at = o.due_at,
+                receipt_account = o.receipt_account, due_at = o.due_at,
+                owner = CASE WHEN o.state = 'refused' THEN COALESCE("""
+        + _APPROVED_BY
+        + """, o.owner) ELSE o.owner END,
                 via = COALESCE(o.via, e.via)
             FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
             RETURNING e.own_id, e.attempts, e.planned_at, e.receipt_number, e.receipt_at, o.attempt_outcome,

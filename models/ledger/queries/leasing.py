@@ -74,9 +74,7 @@ _LEASE = """
     FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
     RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
         e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
-        e.planned_at, e.reason, e.not_before, due.turn,
-        (SELECT d.name FROM cases c JOIN departments d ON d.code = c.approval_department
-         WHERE c.id = e.case_id) AS approval_department"""
+        e.planned_at, e.reason, e.not_before, due.turn"""
 
 
 async def lease(
