@@ -1,14 +1,19 @@
 """One open matter, such as a target that does not answer. Its Retry tries what waits behind it."""
 
+from typing import Annotated
+
 from prefect import flow, get_run_logger
 from pydantic import Field
 
 from tasks.composition import open_services
 from tasks.engine import steps
+from tasks.operators.form_fields import asked
 
 
 @flow(name="事件", persist_result=False)
-async def incident(matter: str = Field(title="事件编号", max_length=200)) -> None:
+async def incident(
+    matter: Annotated[str, Field(max_length=200)] = asked("事件编号", under="只是这条运行的名字"),
+) -> None:
     """Everything that waits has its turn now, by the rules it always goes by; nothing goes twice.
 
     ``matter`` only names the run: whatever somebody has put there, the same is done, and it is not told on.
