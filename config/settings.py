@@ -203,7 +203,7 @@ class Settings(BaseSettings):
 
     alert_webhook_url: Annotated[SecretStr, AfterValidator(webhook_url)] | None = _said(
         "告警地址（企业微信、钉钉机器人或兼容的 webhook）",
-        "Where alerts are posted; nobody is told without.",
+        "Where alerts are posted; without it nobody is told. Taken: 2xx, and nothing or JSON.",
         None,
     )
     alert_overdue_limit: Annotated[int, Field(ge=0)] = _said(

@@ -35,13 +35,14 @@ def base_url(value: str) -> str:
 
 def webhook_url(value: SecretStr) -> SecretStr:
     """An ``http(s)://`` address; its path or query is a secret."""
+    said = value.get_secret_value()
     try:
-        parts = urlsplit(value.get_secret_value())
+        parts = urlsplit(said)
         usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.fragment:
-        raise PydanticCustomError("webhook_url", "须形如 https://主机/路径?key=…")
+    if not usable or parts.username or parts.fragment or not said.isascii() or not said.isprintable():
+        raise PydanticCustomError("webhook_url", "须形如 https://主机/路径?key=…，不含中文与不可见字符")
     return value
 
 
@@ -102,7 +103,9 @@ def problem_of(error: Mapping[str, Any]) -> str:
     return _SAYINGS.get(kind, "值不合要求").format_map(limits)
 
 
-_OURS = frozenset({"database_url", "base_url", "key_file", "path_secret", "city", "lease", "call_limits"})
+_OURS = frozenset(
+    {"database_url", "base_url", "webhook_url", "key_file", "path_secret", "city", "lease", "call_limits"}
+)
 _SAYINGS: Mapping[str, str] = {
     "missing": "未设置",
     "greater_than": "须大于 {gt}",

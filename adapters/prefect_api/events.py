@@ -14,7 +14,12 @@ DISPATCHER = "shenguan.dispatcher"
 _EXECUTED, _FAILED = "prefect.automation.action.executed", "prefect.automation.action.failed"
 _EVENT, _AUTOMATION = "prefect.event.", "prefect.automation."
 _PAGE = 50
-_ERROR = 400
+_SAID = 40
+_CUT = 1000
+"""Prefect notes so many signs of an answer at most."""
+_FINE = range(200, 300)
+_CODES = {"errcode": ("0",), "StatusCode": ("0",), "code": ("0", "200")}
+"""By the name robots give their own code (企业微信 and 钉钉, 飞书, others): what says that it was taken."""
 _KIND = re.compile(r"failed: (\w+)")
 
 
@@ -89,14 +94,23 @@ def action_of(row: Mapping[str, Any]) -> Action:
 
 
 def why_not_taken(status: int, answer: str) -> str | None:
-    """Why a chat robot did not take a message; None when it did. Robots refuse with 200 and a code."""
-    if status >= _ERROR:
+    """Why a chat robot did not take a message; None when it did. Robots refuse with 200 and a code.
+
+    Another kind of webhook answers with nothing or with JSON: a page, such as a login's, is none.
+    """
+    if status not in _FINE:
         return str(status)
     try:
-        code = json.loads(answer).get("errcode", 0)
-    except (ValueError, AttributeError):
-        return None  # another kind of webhook: its status is all it says
-    return f"errcode {code}" if code else None
+        told = json.loads(answer) if answer.strip() else None
+    except ValueError:
+        cut = len(answer) >= _CUT and answer.lstrip()[0] in "{["
+        return None if cut else "答复不是 JSON"
+    if not isinstance(told, dict):
+        return None
+    for name, fine in _CODES.items():
+        if name in told and str(told[name]) not in fine:
+            return f"{name} {told[name]}"[:_SAID]
+    return None
 
 
 async def _actions(

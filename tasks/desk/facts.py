@@ -71,12 +71,17 @@ class Desk:
     reconciled: tuple[Reconciled, ...]
     guessed: tuple[Guessed, ...]
     unknown_names: int
+    dispatching: int
 
     @property
-    def silent_s(self) -> float:
-        """How long ago the feed of cases was read, in seconds; 0 where it never was."""
-        ages = [feed.age_s for feed in self.status.feeds if feed.feed == "cases"]
-        return max(ages, default=0.0)
+    def silent_s(self) -> float | None:
+        """How long ago the feed of cases was read, in seconds; None where it never was."""
+        return max((feed.age_s for feed in self.status.feeds if feed.feed == "cases"), default=None)
+
+    @property
+    def no_phone(self) -> int:
+        """News that nobody could be told, for want of a phone."""
+        return sum(each.count for each in self.status.no_phone)
 
     @property
     def unread(self) -> int:
@@ -87,6 +92,8 @@ class Desk:
     def verdict(self) -> tuple[Level, str]:
         """The one line that says whether all is well, and how bad it is."""
         status = self.status
+        if self.silent_s is None:
+            return Level.BAD, "分发器还没有读过数据源，请查看进程 shenguan dispatch"
         if self.silent_s > SILENT_S:
             return Level.BAD, f"分发器已 {self.silent_s / 60:.0f} 分钟没有动静"
         if status.overdue_total:
@@ -95,7 +102,7 @@ class Desk:
             return Level.BAD, f"{len(self.dead)} 个对方系统中断，其办件在等"
         stopped = status.refused + status.held
         todo = stopped + len(status.incidents) + sum(each.count for each in status.quarantine)
-        todo += len(self.guessed)
+        todo += len(self.guessed) + self.dispatching + self.no_phone
         if todo:
             return Level.ATTENTION, f"{todo} 项等人处理，均未逾期"
         return Level.FINE, "一切正常"
@@ -119,6 +126,7 @@ async def read_desk(ledger: Ledger, calendar: Calendar) -> Desk:
             ),
             dead=tuple(_dead(row) for row in await desk.open_breakers(conn)),
             guessed=await read_guessed(conn),
+            dispatching=await desk.dispatching(conn),
             unknown_names=await operators.unknown_names(conn, hours=GUESSED_HOURS),
         )
 

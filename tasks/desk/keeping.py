@@ -1,7 +1,7 @@
 """Keep the desk's pages in Prefect fresh: by the dispatcher, and by a flow for when that is silent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -51,13 +51,18 @@ async def keep_desk(
     """
     alerter = Alerter(services)
     while not stop.is_set():
-        try:
-            if ours():
-                await alerter.speak()
-                await show_desk(services)
-        except (LedgerUnavailable, *AWAY) as away:
-            log.info("desk.away", error=type(away).__name__)
-        except Exception as surprise:  # noqa: BLE001 - a picture that fails stops no work
-            log.error("desk.failed", error=type(surprise).__name__)  # noqa: TRY400
+        if ours():
+            # each by itself: an alert that cannot be told leaves the pages fresh
+            await _tried(alerter.speak())
+            await _tried(show_desk(services))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), rest_s)
+
+
+async def _tried(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except (LedgerUnavailable, *AWAY) as away:
+        log.info("desk.away", error=type(away).__name__)
+    except Exception as surprise:  # noqa: BLE001 - a picture that fails stops no work
+        log.error("desk.failed", error=type(surprise).__name__)  # noqa: TRY400

@@ -22,7 +22,7 @@ _FLOW = {
     "texted": "短信提醒",
 }
 _SLOW_MIRROR_S = 30.0
-_HOURS = range(7, 22)
+_DAY = range(7, 22)
 _ROWS = 50
 
 
@@ -50,13 +50,14 @@ def overview(desk: Desk) -> str:
     under = f"业务时间 {_at(status.clock.business)}　更新于 {_at(status.clock.machine)}"
     colour = _COLOURS[level]
     stages = [Bar(name, ((desk.flow[key], BLUE),), str(desk.flow[key])) for key, name in _FLOW.items()]
-    hours = [(f"{hour}时", desk.by_hour.get(hour, 0)) for hour in _HOURS]
+    hours = [(f"{hour}时", desk.by_hour.get(hour, 0)) for hour in _DAY]
+    night = sum(count for hour, count in desk.by_hour.items() if hour not in _DAY)
     return "\n\n".join(
         [
             picture(said, card(said, under, tiles, colour=colour)),
             *_first_look(desk),
             picture("今日各环节", bars("今日各环节（件）", stages)),
-            picture("今日各时段推送", columns("今日各时段推送到达（件）", hours)),
+            picture("今日各时段推送", columns("今日各时段推送到达（件）", [*hours, ("夜间", night)])),
         ]
     )
 
@@ -197,6 +198,8 @@ def _first_look(desk: Desk) -> list[str]:
         f"- **事件单** {each.kind} {each.key}：{each.message}（{each.count} 条）"
         for each in status.incidents[:5]
     ]
+    waiting = {"待分派": desk.dispatching, "无手机号": desk.no_phone}
+    lines += [f"- **{name}** {count} 项，见“事件与逾期”" for name, count in waiting.items() if count]
     lines += [
         f"- **口令** {each.name} 在{DOORS[each.door]}连续 {each.wrong_codes} 次错误，见“事件与逾期”"
         for each in desk.guessed[:5]

@@ -76,6 +76,7 @@ def test_every_problem_is_named_at_once(environment: dict[str, str], monkeypatch
         "SHENGUAN_SMS_SIGN": "",
         "SHENGUAN_PLATFROM_URL": "http://hidden",
         "PREFECT_API_URL": "hidden",
+        "SHENGUAN_ALERT_WEBHOOK_URL": "https://hidden/机器人?key=1",
     }.items():
         monkeypatch.setenv(name, value)
     found = problems()
@@ -86,10 +87,12 @@ def test_every_problem_is_named_at_once(environment: dict[str, str], monkeypatch
     assert found["SHENGUAN_LEASE_S"].endswith("须长于单次调用总时限")
     assert found["SHENGUAN_SMS_ADD_SERIAL"].endswith("至多 20 个字符")
     assert found["SHENGUAN_PLATFORM_SECRET"].endswith("至少 8 个字符")
+    assert "须形如 https://主机/路径?key=…" in found["SHENGUAN_ALERT_WEBHOOK_URL"]
     assert "'national'" in found["SHENGUAN_CREDIT_SIGNING"]
     wrong = (
         "DATABASE_URL PLATFORM_URL CREDIT_URL SMS_URL PLATFORM_SECRET CREDIT_SIGNING SMS_ADD_SERIAL CITY "
-        "LISTENER_PORT LISTENER_PATH_SECRET LEASE_S POOL_SIZE BATCH_SIZE SEAL_KEYS_FILE SMS_SIGN PLATFROM_URL"
+        "LISTENER_PORT LISTENER_PATH_SECRET LEASE_S POOL_SIZE BATCH_SIZE SEAL_KEYS_FILE SMS_SIGN "
+        "PLATFROM_URL ALERT_WEBHOOK_URL"
     )
     assert set(found) == {"PREFECT_API_URL", *(f"SHENGUAN_{name}" for name in wrong.split())}
 

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tasks.city_loading import load_city_into
 from tasks.desk.drawing import Bar, Tile, bars, card, columns
 from tasks.desk.facts import Level, read_desk
 from tasks.desk.pages import pages
-from tests.tasks.records import NOW, case, granted, party, serial
+from tests.tasks.records import FOOD, NOW, case, granted, party, serial
 
 PUSHES = {"method": "POST", "path_regex": "^/v1/pushes"}
 NO = {"match": PUSHES, "do": {"kind": "status", "status": 422, "code": "rule-broken"}}
@@ -20,10 +21,13 @@ async def facts(world):
     return await read_desk(world.services.ledger, world.services.calendar)
 
 
+def pictures(page):
+    return [base64.b64decode(data).decode() for data in re.findall(r"base64,([\w+/=]+)", page.body)]
+
+
 def drawn(page):
     """The text of a page, that of its pictures included."""
-    pictures = [base64.b64decode(data).decode() for data in re.findall(r"base64,([\w+/=]+)", page.body)]
-    return "\n".join([re.sub(r"base64,[\w+/=]+", "", page.body), *pictures])
+    return "\n".join([re.sub(r"base64,[\w+/=]+", "", page.body), *pictures(page)])
 
 
 async def test_a_quiet_day_is_fine_and_counted(world):
@@ -66,6 +70,43 @@ async def test_a_silent_dispatcher_is_said_before_all_else(world):
     level, said = (await facts(world)).verdict
     assert level is Level.BAD
     assert "分发器已 10 分钟没有动静" in said
+
+
+async def test_a_dispatcher_that_never_read_a_feed_is_no_quiet_day(world):
+    level, said = (await facts(world)).verdict
+    assert level is Level.BAD
+    assert "分发器还没有读过数据源" in said
+
+
+async def test_what_no_department_has_and_whom_nobody_can_call_is_work_before_its_day(world):
+    await world.arrive(granted(serial(), version=1, item=FOOD, place="430999"))
+    await world.run()
+    desk = await facts(world)
+    waiting = await world.value("SELECT count(*) FROM handovers WHERE state = 'planned'")
+    assert (desk.dispatching, desk.status.overdue_total) == (waiting, 0)
+    assert desk.verdict == (Level.ATTENTION, f"{waiting} 项等人处理，均未逾期")
+    assert f"**待分派** {waiting} 项" in drawn(pages(desk)[0])
+
+
+async def test_news_for_want_of_a_phone_is_work_before_its_day(world):
+    services = world.services
+    await load_city_into(services.ledger, services.sealing, services.city, [])  # nobody is in office
+    await world.arrive(case(serial()))
+    await world.run()
+    await world.run()
+    desk = await facts(world)
+    assert (desk.no_phone, desk.status.overdue_total) == (1, 0)
+    assert desk.verdict == (Level.ATTENTION, "1 项等人处理，均未逾期")
+    assert "**无手机号** 1 项" in drawn(pages(desk)[0])
+
+
+async def test_pushes_at_night_are_in_the_chart(world):
+    await world.at(NOW.replace(hour=2))
+    await world.arrive(case(serial(), at=NOW))
+    await world.run()
+    desk = await facts(world)
+    assert desk.by_hour == {2: desk.flow["pushed"]}
+    assert f">{desk.flow['pushed']}</text>" in pictures(pages(desk)[0])[2]
 
 
 async def test_no_page_names_anybody(world, people):

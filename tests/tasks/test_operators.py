@@ -19,6 +19,7 @@ from tasks.operators.accounts import (
     unlock_operator,
     wait_s,
 )
+from tasks.steps import take_in_cases
 
 ACTS = "SELECT act, subject, outcome FROM operator_acts WHERE name = %s ORDER BY id"
 
@@ -91,6 +92,7 @@ async def test_who_knows_prefects_login_delays_nobody_at_the_host(desk):
 
 async def test_guessing_is_seen_and_whoever_holds_the_host_ends_the_waiting(desk):
     await desk("王五")
+    await desk.world.run(take_in_cases)
     ledger, calendar = desk.world.services.ledger, desk.world.services.calendar
     assert (await read_desk(ledger, calendar)).guessed == ()
     await guess(desk, "王五", FREE_WRONG, asked_at=datetime.now(UTC))

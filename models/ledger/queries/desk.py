@@ -33,6 +33,16 @@ async def flow(conn: Conn, since: datetime) -> dict[str, int]:
     return {name: int(value) for name, value in row.items()}
 
 
+async def dispatching(conn: Conn) -> int:
+    """How many handovers no department was found for."""
+    cursor = await conn.execute(
+        "SELECT count(*) AS n FROM handovers WHERE department_code IS NULL AND state = 'planned'"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
 async def by_hour(conn: Conn, since: datetime) -> dict[int, int]:
     """Accepted pushes by the hour (Asia/Shanghai) since this business time."""
     cursor = await conn.execute(

@@ -1,6 +1,7 @@
 """Our automations on a real server: made once, kept in step, and calling a webhook in Chinese."""
 
 import asyncio
+import base64
 import json
 import re
 from pathlib import Path
@@ -16,7 +17,9 @@ from adapters.prefect_api.client import PrefectApi
 from adapters.prefect_api.events import emit
 from adapters.prefect_api.values import NewRun, State
 from adapters.prefect_api.wire import PrefectWire
+from models.domain.workdays import Calendar
 from tasks.alerting import OURSELVES_AFTER, Alerter
+from tasks.desk.keeping import keep_desk
 from tasks.doctor.house import look_at_house
 from tasks.housekeeping import keep_house
 from tasks.watching_rules import rules_off
@@ -216,6 +219,26 @@ async def test_an_alert_counts_as_told_when_the_robot_took_it_and_is_told_again_
     assert await voice.speak() == 1, "by ourselves, after Prefect was asked in vain"
     assert "third" in await told(robot, "third")
     assert await told_of("third")
+
+
+async def test_an_alert_that_cannot_be_told_leaves_the_desk_fresh(prefect_server, wire, robot, ledger):
+    settings = watched(prefect_server, robot)
+    settings.alert_overdue_limit = None  # nothing can be compared with it: telling fails each time
+    calendar = Calendar()
+    services = SimpleNamespace(settings=settings, ledger=ledger, calendar=calendar)
+
+    async def drawn():
+        body = {"artifacts": {"key": {"any_": ["desk-1-overview"]}}, "limit": 1}
+        return await wire.post("/artifacts/latest/filter", body)
+
+    stop = asyncio.Event()
+    keeping = asyncio.create_task(keep_desk(services, stop, rest_s=0.1))
+    (page,) = await within(30, drawn)
+    stop.set()
+    await keeping
+    assert (
+        "分发器还没有读过数据源" in base64.b64decode(page["data"].split("base64,")[1].split(")")[0]).decode()
+    )
 
 
 async def test_incidents_overdue_failures_and_silence_reach_the_robot(
