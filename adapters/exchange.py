@@ -161,21 +161,26 @@ class Exchange:
         """The finding that a readable answer is not the answer to what was asked."""
         return Unreadable(self.target, rule, answer.body[:KEPT_BYTES])
 
-    def understood(self, answer: Answer, shape: TypeAdapter[T]) -> T:
-        """The body of an answer to a question in this shape.
+    def understood(self, answer: Answer, shape: TypeAdapter[T], *, by_row: bool = False) -> T:
+        """The body of an answer to a question in this shape; ``by_row`` leaves U+0000 to who reads its rows.
 
         Raises:
             Unreadable: it has another.
         """
-        return _shaped(answer, shape, lambda rule: self.astray(answer, rule))
+        return _shaped(answer, shape, lambda rule: self.astray(answer, rule), by_row=by_row)
 
-    def proven(self, answer: Answer, shape: TypeAdapter[T]) -> T:
-        """The body of an answer to an effect in this shape.
+    def proven(self, answer: Answer, shape: TypeAdapter[T], *, by_row: bool = False) -> T:
+        """The body of an answer to an effect in this shape; ``by_row`` as in ``understood``.
 
         Raises:
             OutcomeUnknown: it has another, and so proves nothing.
         """
-        return _shaped(answer, shape, lambda rule: OutcomeUnknown(self.target, f"unreadable answer: {rule}"))
+        return _shaped(
+            answer,
+            shape,
+            lambda rule: OutcomeUnknown(self.target, f"unreadable answer: {rule}"),
+            by_row=by_row,
+        )
 
     async def _call(
         self, method: str, path: str, *, body: bytes | None, key: str | None, limit: int, deadline_s: float
@@ -207,9 +212,11 @@ def _again(error: BaseException) -> bool:
     return isinstance(error, NotDone) and not isinstance(error, Throttled)
 
 
-def _shaped(answer: Answer, shape: TypeAdapter[T], broken: Callable[[str], ShenguanError]) -> T:
+def _shaped(
+    answer: Answer, shape: TypeAdapter[T], broken: Callable[[str], ShenguanError], *, by_row: bool
+) -> T:
     try:
-        read(answer.body)
+        read(answer.body, nul=by_row)
         return shape.validate_json(answer.body, strict=True)
     except NotStrict as found:
         raise broken(found.rule) from None

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.exchange import Exchange, escaped, stated
+from adapters.strict_json import says_nul
 from adapters.transport import Answer
 from adapters.values import CountRow, Page, Receipt, Stored, StoredRow
 from models.domain.errors import AlreadyDone, Unreadable
@@ -120,6 +121,8 @@ def stored_rows(page: Page, target: str) -> tuple[StoredRow, ...]:
     Raises:
         Unreadable: one of them is not one; a list that is not believed whole proves nothing.
     """
+    if any(says_nul(item.raw) for item in page.items):
+        raise Unreadable(target, "control-character")
     try:
         rows = [StoredRowWire.model_validate(item.value) for item in page.items]
     except ValidationError:

@@ -1,4 +1,4 @@
-"""JSON from outside, read with limits: no NaN, no lone surrogates, no bottomless nesting, UTF-8 only."""
+"""JSON from outside, read with limits: no NaN, no NUL, no lone surrogates, no deep nesting, UTF-8 only."""
 
 import re
 from collections.abc import Iterator
@@ -19,19 +19,24 @@ _TOKEN_LIMIT = 300_000
 _FIRST_ITEMS = re.compile(rb'\s*+\{(?:[^"\[\]{}]*+"(?!items")[^"\\]*+")*?[^"\[\]{}]*+"items"\s*+:\s*+\[')
 # What lies before a bracket outside of strings, and the bracket: a page is cut without a step for each token.
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+[\[\]{}]', re.DOTALL)
+# A backslash that is no part of a written backslash before it.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _IN_ITEMS = 2  # the outer object, then its list
 
 
 class NotStrict(Exception):  # noqa: N818 - a finding, turned at the edge into Unreadable or OutcomeUnknown
-    """The bytes break a rule: ``not-json``, ``too-deep``, ``too-many-values``, ``wrong-shape``."""
+    """The bytes break a rule.
+
+    ``not-json``, ``control-character``, ``too-deep``, ``too-many-values``, ``wrong-shape``.
+    """
 
     def __init__(self, rule: str) -> None:
         super().__init__(rule)
         self.rule = rule
 
 
-def read(raw: bytes) -> Any:
-    """The value in the bytes.
+def read(raw: bytes, *, nul: bool = False) -> Any:
+    """The value in the bytes. ``nul`` leaves U+0000 to who judges the parts, each for itself.
 
     Raises:
         NotStrict: with the rule they break.
@@ -42,13 +47,22 @@ def read(raw: bytes) -> Any:
         depth > DEPTH_LIMIT for *_, depth in _walk(raw)
     ):
         raise NotStrict("too-deep")
-    return _loads(raw)
+    value = _loads(raw)
+    if not nul and says_nul(raw):
+        raise NotStrict("control-character")
+    return value
+
+
+def says_nul(raw: bytes) -> bool:
+    """Whether a string of this JSON holds U+0000, which no column of the ledger can keep."""
+    return rb"\u0000" in raw and _NUL.search(raw) is not None
 
 
 def read_page(raw: bytes, *, most: int) -> tuple[dict[str, Any], tuple[RawItem, ...]]:
     """The outer object with its ``items`` emptied, and the items one by one with their exact bytes.
 
-    An item that cannot be read comes with its fault; the others are not touched by it.
+    An item that cannot be read comes with its fault; the others are not touched by it. One that says NUL is
+    read: a record is known by its number, and refused for it by itself.
 
     Raises:
         NotStrict: the outer object cannot be read, has no list ``items``, or more than ``most``.

@@ -38,7 +38,10 @@ class CreditClient:
         ]
         body = canonical({"purpose": purpose, "legal_basis": legal_basis, "parties": asked})
         answer = await self._exchange.asked("/v1/parties/query", body=body)
-        rows = [read_row(row, PartyWire) for row in self._exchange.understood(answer, RESULTS).results]
+        rows = [
+            read_row(row, PartyWire)
+            for row in self._exchange.understood(answer, RESULTS, by_row=True).results
+        ]
         told = Counter(row.ref for row in rows if row is not None)
         found = {row.ref: row.credit() for row in rows if row is not None and told[row.ref] == 1}
         return tuple(found[ref] for ref in refs if ref in found)
@@ -53,7 +56,9 @@ class CreditClient:
         except AlreadyDone:
             # A conflict of the whole batch names no report: each has to be asked after.
             raise OutcomeUnknown(self._exchange.target, "conflict of the batch") from None
-        rows = [read_row(row, ReportWire) for row in self._exchange.proven(answer, RESULTS).results]
+        rows = [
+            read_row(row, ReportWire) for row in self._exchange.proven(answer, RESULTS, by_row=True).results
+        ]
         told: dict[str, list[ReportWire]] = {}
         for row in rows:
             if row is not None:
@@ -84,7 +89,10 @@ class CreditClient:
             {"ref": one.ref, "kind": one.kind, "document_number": one.document_number} for one in asked
         ]
         answer = await self._exchange.asked("/v1/arrivals/query", body=canonical({"documents": documents}))
-        rows = [read_row(row, ArrivalWire) for row in self._exchange.understood(answer, RESULTS).results]
+        rows = [
+            read_row(row, ArrivalWire)
+            for row in self._exchange.understood(answer, RESULTS, by_row=True).results
+        ]
         told = Counter(row.ref for row in rows if row is not None)
         found = {row.ref: row.arrival() for row in rows if row is not None and told[row.ref] == 1}
         return tuple(found[ref] for ref in refs if ref in found)

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 
 from adapters.problems import named_fields
 from adapters.receipts import ReceiptWire, Sha256, Wire, Word
+from adapters.strict_json import says_nul
 from adapters.values import Arrival, CreditMark, CreditMeasure, PartyCredit, ReportAnswer
 
 W = TypeVar("W", bound=BaseModel)
@@ -99,8 +100,11 @@ class ReportWire(Wire):
 
 
 def read_row(row: Any, shape: type[W]) -> W | None:
-    """The row in this shape; None when it has another."""
+    """The row in this shape; None when it has another, or says U+0000."""
+    raw = orjson.dumps(row)
+    if says_nul(raw):
+        return None
     try:
-        return shape.model_validate_json(orjson.dumps(row), strict=True)
+        return shape.model_validate_json(raw, strict=True)
     except ValidationError:
         return None

@@ -68,11 +68,12 @@ async def test_missing_doubled_strange_and_unreadable_answers_are_unknown(report
         row("CR3", code="maybe"),
         row("CR4", receipt=None),
         7,
-        row("CR5"),
+        row("CR5", receipt=RECEIPT | {"number": "XY1\0"}),
+        row("CR6"),
     ]
-    answers = await reported(["CR1", "CR2", "CR3", "CR4", "CR5"], rows)
-    assert [answer.code for answer in answers] == ["unknown"] * 4 + ["accepted"]
-    assert all(isinstance(answer.finding("credit"), OutcomeUnknown) for answer in answers[:4])
+    answers = await reported([f"CR{n}" for n in range(1, 7)], rows)
+    assert [answer.code for answer in answers] == ["unknown"] * 5 + ["accepted"]
+    assert all(isinstance(answer.finding("credit"), OutcomeUnknown) for answer in answers[:5])
 
 
 async def test_duplicate_is_told_with_the_hash_they_hold(reported):
@@ -148,12 +149,13 @@ async def test_parties(talking):
             credit_row("r2", grade="grey"),
             credit_row("r4"),
             credit_row("r4"),
+            credit_row("r5", number="CX\0"),
             credit_row("r1"),
         ]
         await connection.answer({"results": rows})
 
     async with talking(do, target="credit") as (exchange, server):
-        asked = [party(f"r{n}") for n in (1, 2, 3, 4)]
+        asked = [party(f"r{n}") for n in (1, 2, 3, 4, 5)]
         found = await CreditClient(exchange).query_parties(asked, purpose="acceptance", legal_basis="条例")
     assert [answer.ref for answer in found] == ["r1", "r3"]
     assert (found[0].grade, found[0].number) == ("bad", "CX1")
@@ -161,7 +163,7 @@ async def test_parties(talking):
     assert (mark.record_no, mark.valid_from.isoformat(), mark.valid_to) == ("SX1", "2026-01-01", None)
     assert mark.measures[0].code == "限制适用告知承诺"
     sent = json.loads(server.requests[0].body)
-    assert (sent["purpose"], sent["legal_basis"], len(sent["parties"])) == ("acceptance", "条例", 4)
+    assert (sent["purpose"], sent["legal_basis"], len(sent["parties"])) == ("acceptance", "条例", 5)
     assert "idempotency-key" not in server.requests[0].headers
     assert "某公司" not in repr(asked)
     assert "91430900" not in repr(asked)

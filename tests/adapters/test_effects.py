@@ -89,7 +89,7 @@ async def test_a_documented_problem_is_believed(pushed, status, code):
 
 
 @pytest.mark.parametrize(("status", "code"), sorted(MEANT))
-@pytest.mark.parametrize("how", ["html", "plain_json", "other_status", "unknown_code", "half", "nan"])
+@pytest.mark.parametrize("how", ["html", "plain_json", "other_status", "unknown_code", "half", "nul", "nan"])
 async def test_without_the_whole_proof_the_outcome_is_unknown(pushed, status, code, how):
     whole = json.dumps(problem(code, status)).encode()
     body, kind = whole, PROBLEM
@@ -103,6 +103,8 @@ async def test_without_the_whole_proof_the_outcome_is_unknown(pushed, status, co
         body = json.dumps(problem("maintenance", status)).encode()
     elif how == "half":
         body = whole[:-5]
+    elif how == "nul":
+        body = whole[:-1] + rb',"stored_sha256":"\u0000"}'
     elif how == "nan":
         body = whole[:-1] + b',"x":NaN}'
     assert isinstance(await pushed(body, status=status, kind=kind), OutcomeUnknown)
@@ -157,6 +159,7 @@ STRANGE = {
     "naive_time": json.dumps(TAKEN | {"receipt": RECEIPT | {"at": "2026-11-23T10:00:00"}}).encode(),
     "short_hash": json.dumps(TAKEN | {"content_sha256": OURS[:10]}).encode(),
     "surrogate": b'{"x":"\\ud800",' + json.dumps(TAKEN).encode()[1:],
+    "nul": json.dumps(TAKEN | {"receipt": RECEIPT | {"number": "TS1\0"}}).encode(),
     "huge": json.dumps(TAKEN | {"x": "y" * 2_000_000}).encode(),
 }
 

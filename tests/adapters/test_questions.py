@@ -7,6 +7,7 @@ import pytest
 
 from adapters.exchange import PAGE_LIMIT
 from adapters.platform.client import PlatformClient
+from adapters.receipts import stored_rows
 from adapters.transport import KEPT_BYTES
 from models.domain.errors import NotDone, Throttled, Unreadable
 
@@ -119,6 +120,7 @@ async def test_who_asks_to_wait_is_not_asked_again(talking, kind):
         (b'{"x":NaN,' + json.dumps(PAGE).encode()[1:], {}, "not-json"),
         ('{"备注":"旧"'.encode("gbk") + b"," + json.dumps(PAGE).encode()[1:], {}, "not-json"),
         ({"items": [], "has_more": False}, {}, "wrong-shape"),
+        ({"items": [], "has_more": True, "next_cursor": "c\0"}, {}, "control-character"),
         ({"items": [], "has_more": 0, "next_cursor": "c"}, {}, "wrong-shape"),
         ({"items": [], "has_more": False, "next_cursor": "c" * 2000}, {}, "wrong-shape"),
         ({"items": [None] * 1000, "has_more": False, "next_cursor": "c"}, {}, "too-many-items"),
@@ -192,3 +194,18 @@ async def test_a_count_that_no_receiver_can_mean_is_not_read(talking):
     async with talking(answering(({"day": "2026-11-23", "rows": [row]}, {}))) as (exchange, _):
         with pytest.raises(Unreadable):
             await PlatformClient(exchange).counts("2026-11-23")
+
+
+async def test_what_says_nul_is_no_answer(talking):
+    receipt = STORED["receipt"] | {"number": "TS1\0"}
+    async with talking(answering((STORED | {"receipt": receipt}, {}))) as (exchange, _):
+        with pytest.raises(Unreadable) as caught:
+            await PlatformClient(exchange).find("push", "PS1")
+    assert caught.value.rule == "control-character"
+    row = {"own_id": "PS1", "kind": "push", "business_key": "A\0", "content_sha256": "a" * 64}
+    page = {"items": [row], "next_cursor": "c", "has_more": False}
+    async with talking(answering((page, {}))) as (exchange, _):
+        listed = await PlatformClient(exchange).effects("2026-11-23", None)
+        with pytest.raises(Unreadable) as caught:
+            stored_rows(listed, "platform")
+    assert caught.value.rule == "control-character"

@@ -74,6 +74,9 @@ def test_no_bytes_bring_it_down(raw):
         (b'{"a":Infinity}', "not-json"),
         ('{"a":"益阳"}'.encode("gbk"), "not-json"),
         (b'{"a":"\\ud800"}', "not-json"),
+        (b'{"a":"x\\u0000"}', "control-character"),
+        (b'{"a":"\\\\\\u0000"}', "control-character"),
+        (b'{"\\u0000":1}', "control-character"),
         (b'{"a":"x', "not-json"),
         (b'{"a":1', "not-json"),
         (b"\xef\xbb\xbf{}", "not-json"),
@@ -88,6 +91,22 @@ def test_what_is_not_strict_is_named(raw, rule):
     with pytest.raises(NotStrict) as caught:
         read(raw)
     assert caught.value.rule == rule
+
+
+def test_a_written_backslash_makes_no_nul():
+    for raw in (rb'{"a":"\\u0000"}', rb'{"a":"\\\\u0000"}'):
+        assert read(raw) == json.loads(raw)
+        assert "\0" not in read(raw)["a"]
+
+
+def test_a_record_with_nul_is_read_and_its_page_is_not():
+    nul = rb'{"n":"2\u0000"}'
+    _, items = read_page(page(b'{"n":"1"}', nul, b'{"n":"3"}'), most=10)
+    assert [item.value["n"] for item in items] == ["1", "2\0", "3"]
+    assert items[1].raw == nul
+    with pytest.raises(NotStrict) as caught:
+        read_page(page(b"1", before=rb'"next_cursor":"c\u0000",'), most=10)
+    assert caught.value.rule == "control-character"
 
 
 @pytest.mark.parametrize(
