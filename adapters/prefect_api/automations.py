@@ -59,10 +59,11 @@ def declared(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-async def apply(wire: PrefectWire, path: Path, *, webhook: str | None) -> Applied:
+async def apply(wire: PrefectWire, path: Path, *, webhook: str | None, switched_on: bool = True) -> Applied:
     """The server's automations of ours are those of the file afterwards; repeating it changes nothing.
 
-    ``webhook`` is kept as a block, encrypted with the server's key. Raises as the wire does.
+    Without ``switched_on`` one that somebody has switched off stays off. ``webhook`` is kept as a block,
+    encrypted with the server's key. Raises as the wire does.
     """
     block = await _ensure_block(wire, webhook) if webhook else None
     there = {row["name"]: row for row in await ours(wire)}
@@ -72,7 +73,8 @@ async def apply(wire: PrefectWire, path: Path, *, webhook: str | None) -> Applie
         if known is None:
             await wire.post("/automations/", one)
         else:
-            await wire.put(f"/automations/{known['id']}", one)
+            enabled = switched_on or known["enabled"]
+            await wire.put(f"/automations/{known['id']}", one | {"enabled": enabled})
     for row in there.values():
         await wire.delete(f"/automations/{row['id']}")
     return Applied(tuple(one["name"] for one in wanted), tuple(sorted(there)), block is not None)

@@ -57,7 +57,8 @@ async def _ensure_pool(server: PrefectServer) -> None:
 async def _watch(server: PrefectServer, path: Path, webhook: str | None) -> None:
     wire = PrefectWire(server.api_url, auth=server.auth)
     try:
-        await automations.apply(wire, path, webhook=webhook)
+        # a rule that was switched off on purpose is not switched on by a start; `shenguan alerts` does that
+        await automations.apply(wire, path, webhook=webhook, switched_on=False)
     finally:
         await wire.aclose()
 

@@ -12,16 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from adapters.prefect_api.client import READ_LIMIT, PrefectApi
-from adapters.prefect_api.values import ENGINE_STATES, RUNS_KEPT, RunState
+from adapters.prefect_api.values import ENGINE_STATES, RUNS_KEPT, LogLine, RunState
 from models.ledger.connection import Ledger
 from models.ledger.queries import mirror, showing
 from models.ledger.queries.mirror import NAMES_BY_TYPE, STATE_NAMES
 from tasks.mirror.runs import CODES_STAY, KEY, Due
 
 _AT_WORK = {
-    # An engine comes to an end within minutes, and a worker picks up what is scheduled.
+    # An engine comes to an end within minutes, and a worker picks up what is scheduled. An hour without an
+    # end is what housekeeping calls hanging.
     **dict.fromkeys(ENGINE_STATES, timedelta(hours=1)),
-    **dict.fromkeys(("Running", "Retrying", "Resuming"), timedelta(minutes=15)),
     # No step of ours pauses, and nobody answers a Cancel of a run that only mirrors.
     **dict.fromkeys(("Cancelling", "Paused", "Suspended"), timedelta(seconds=20)),
 }
@@ -118,9 +118,11 @@ class Auditor:
                 mended += 1
             if run.state == one.wanted:
                 continue
-            if _hangs(run):
+            if is_hanging(run):
                 # also one that is to be shown anyway: the mirror spares it as long as it looks at work
-                mended += len(await prefect.move_runs([run.flow_run_id], one.wanted, sparing=()))
+                if moved := await prefect.move_runs([run.flow_run_id], one.wanted, sparing=()):
+                    await prefect.write_logs([_taken_back(run)])
+                mended += len(moved)
             elif one.dirty_since is not None:
                 continue
             elif run.state is None or run.state.name not in ENGINE_STATES:
@@ -132,11 +134,21 @@ class Auditor:
         return len(gone) + len(wrong) + mended
 
 
-def _hangs(run: RunState) -> bool:
+def is_hanging(run: RunState) -> bool:
     """Whether an engine's state has lasted longer than any engine is at work."""
     if run.state is None or run.since is None or run.state.name not in _AT_WORK:
         return False
     return datetime.now(UTC) - run.since > _AT_WORK[run.state.name]
+
+
+def _taken_back(run: RunState) -> LogLine:
+    """What the run's page says of it: whoever clicked looks there for what became of the click."""
+    assert run.state is not None
+    begun = run.state.name in {"Running", "Retrying", "Resuming"}
+    why = "执行它的进程没有做完" if begun else "没有进程来执行"
+    said = f"这里显示“{run.state.name}”已过了时限，{why}，现恢复为台账中的状态"
+    todo = "如仍须重试，请确认 worker 在运行，再点 Retry"
+    return LogLine(run.flow_run_id, datetime.now(UTC), f"{said}。{todo}", level=30)
 
 
 def _closed_days() -> int:

@@ -1,6 +1,6 @@
 """What a reconciliation says: the completeness rate by department, stage and system, and what was done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -62,10 +62,16 @@ class Reconciled:
 
 
 async def reconcile(
-    services: Services, *, day: date | None = None, days: int = 1, restored: Restored | None = None
+    services: Services,
+    *,
+    day: date | None = None,
+    days: int = 1,
+    restored: Restored | None = None,
+    after_day: Callable[[str], None] = lambda _said: None,
 ) -> Reconciled:
     """Reconcile one day, or the ``days`` business days before today; today itself only when it is named.
 
+    ``after_day`` is told of each day that was compared: many take hours, and who watches sees them move.
     A system that cannot be asked now, or whose answers surprise, is left for the next time, and named.
 
     Raises:
@@ -76,11 +82,12 @@ async def reconcile(
     last = day or today - timedelta(days=1)
     wanted = [last - timedelta(days=n) for n in range(1 if day else days)][::-1]
     away: list[str] = []
-    for each in wanted:
+    for number, each in enumerate(wanted, start=1):
         for side in sides(services):
             if not await _compared(services, side, each) and side.name not in away:
                 away.append(side.name)
         await reconcile_texts(services.ledger, each)
+        after_day(f"已对 {each}（第 {number}/{len(wanted)} 天）")
     return await told(services, wanted[0], last, away=away, restored=restored)
 
 

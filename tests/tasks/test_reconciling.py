@@ -378,7 +378,9 @@ async def test_one_systems_surprise_stops_no_other_system_and_no_other_day(clean
     assert any("这次未能核对完" in line for line in sentences(found))
     days = await clean.rows("SELECT system, count(DISTINCT day) AS days FROM reconciled_days GROUP BY 1")
     assert {row["system"]: row["days"] for row in days} == {"credit": 1, "sms": 2}
-    found = await reconcile(clean.services, days=2)
+    said = []
+    found = await reconcile(clean.services, days=2, after_day=said.append)
+    assert [line[-6:] for line in said] == ["1/2 天）", "2/2 天）"], "a long one is seen to move"
     assert (found.away, found.rate) == ((), 1.0)
 
 

@@ -128,13 +128,13 @@ async def test_what_somebody_did_to_the_rules_is_named(prefect_server, wire, rob
     failed, silent, incident, overdue = (rows[one["name"]] for one in declared(FILE))
     await wire.patch(f"/automations/{failed['id']}", {"enabled": False})
     await wire.delete(f"/automations/{silent['id']}")
-    for row, part, change in (
+    known = ("name", "description", "enabled", "tags", "trigger", "actions")
+    broken = (
         (incident, "trigger", incident["trigger"] | {"match": {"prefect.resource.id": "nobody"}}),
         (overdue, "actions", [{"type": "do-nothing"}]),
-    ):
-        known = ("name", "description", "enabled", "tags", "trigger", "actions")
-        kept = {name: row[name] for name in known}
-        await wire.put(f"/automations/{row['id']}", kept | {part: change})
+    )
+    for row, part, change in broken:
+        await wire.put(f"/automations/{row['id']}", {name: row[name] for name in known} | {part: change})
     said = [
         "规则“审管联动 · 流程失败”已被停用",
         "规则“审管联动 · 分发器无动静”不在 Prefect 中",
@@ -142,6 +142,11 @@ async def test_what_somebody_did_to_the_rules_is_named(prefect_server, wire, rob
         "规则“审管联动 · 逾期超限”已被改动",
     ]
     assert await rules_off(wire, settings) == said
+    await apply(wire, FILE, webhook=robot.url, switched_on=False)  # a start of the stack
+    assert await rules_off(wire, settings) == said[:1], "switched off on purpose: it stays so, and is named"
+    for row, part, change in broken:
+        await wire.put(f"/automations/{row['id']}", {name: row[name] for name in known} | {part: change})
+    await wire.delete(f"/automations/{(await names(wire))[silent['name']]}")
     kept = await keep_house(settings)
     assert list(kept.rules_off) == said
     (told,) = [each for each in await look_at_house(settings) if each.what == "告警"]

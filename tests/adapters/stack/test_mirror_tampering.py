@@ -6,14 +6,14 @@ Retry, with the product's own flow and worker behind it, and the UI's buttons: `
 import asyncio
 import random
 import time
-from datetime import timedelta
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.prefect_api.values import PrefectSaidNo, State
-from tasks.mirror.audit import Auditor
+from adapters.prefect_api.values import PrefectSaidNo, RunState, State
+from tasks.mirror.audit import Auditor, is_hanging
 from tasks.mirror.showing import Mirroring, Rhythm
 from tests.adapters.stack.mirrored import REGIONS, become, differences, new_case, services_over
 
@@ -145,6 +145,10 @@ async def test_one_that_hangs_where_no_engine_is_is_taken_back(
     monkeypatch.setattr("tasks.mirror.audit._AT_WORK", {"Pending": timedelta(seconds=-1)})
     assert await auditor.look_at_all(prefect) == 1
     assert await differences(ledger, prefect, [case_id]) == []
+    told = await prefect._wire.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [str(run)]}}})
+    said = [line["message"] for line in told if "恢复为台账中的状态" in line["message"]]
+    assert len(said) == 1
+    assert "“Pending”" in said[0]
 
     # and one whose case has moved meanwhile
     await prefect.move_runs([run], State("PENDING", "Pending"), sparing=())
@@ -153,6 +157,16 @@ async def test_one_that_hangs_where_no_engine_is_is_taken_back(
     assert (await prefect.run_states([run]))[run].state.name == "Pending"
     assert await auditor.look_at_all(prefect) == 1
     assert await differences(ledger, prefect, [case_id]) == []
+
+
+@pytest.mark.parametrize("name", ["Running", "AwaitingRetry"])
+async def test_what_an_engine_may_be_at_is_left_for_an_hour(name: str) -> None:
+    def since(**ago: float) -> RunState:
+        kind = "RUNNING" if name == "Running" else "SCHEDULED"
+        return RunState(uuid4(), "x", State(kind, name), datetime.now(UTC) - timedelta(**ago), None)
+
+    assert not is_hanging(since(minutes=55))
+    assert is_hanging(since(minutes=61))
 
 
 async def test_two_that_show_take_turns(ledger, deployed) -> None:
