@@ -121,6 +121,8 @@ class Exchange:
             raise Throttled(self.target, "status 429", retry_after(answer))
         if problem is not None and problem.meaning is Meaning.NOT_DONE:
             raise effect_finding(answer, self.target)
+        if problem is not None and problem.meaning is Meaning.REPEATED:
+            raise NotDone(self.target, problem.code)
         if problem is not None and problem.meaning is Meaning.REFUSED and body is not None:
             raise Refused(self.target, problem.code, problem.fields)
         if answer.status >= 500 or answer.status in {401, 408}:  # noqa: PLR2004

@@ -32,6 +32,7 @@ class Meaning(Enum):
     REFUSED = "their final no"
     CONFLICT = "they hold other content under this id or key"
     ABSENT = "there is nothing there"
+    REPEATED = "an earlier copy of this very request arrived: what became of that is not told"
 
 
 CODES: Mapping[tuple[int, str], Meaning] = {
@@ -39,7 +40,7 @@ CODES: Mapping[tuple[int, str], Meaning] = {
     (401, "signature-missing"): Meaning.NOT_DONE,
     (401, "signature-invalid"): Meaning.NOT_DONE,
     (401, "signature-expired"): Meaning.NOT_DONE,
-    (401, "nonce-replayed"): Meaning.NOT_DONE,
+    (401, "nonce-replayed"): Meaning.REPEATED,
     (401, "unknown-key"): Meaning.NOT_DONE,
     (404, "not-found"): Meaning.ABSENT,
     (405, "method-not-allowed"): Meaning.NOT_DONE,
@@ -101,6 +102,8 @@ def effect_finding(answer: Answer, target: str) -> ShenguanError:
             return Refused(target, problem.code, problem.fields)
         case Meaning.CONFLICT:
             return AlreadyDone(target, problem.stored_sha256)
+        case Meaning.REPEATED:
+            return OutcomeUnknown(target, problem.code)
         case Meaning.NOT_DONE | Meaning.ABSENT:
             return _not_done(problem, target)
 

@@ -41,13 +41,14 @@ _STATES: Mapping[int, str] = {1: "", 2: "UNDELIV", 3: "DELIVRD"}
 
 
 class Rejection(Enum):
-    """What a documented rejection asks for. In every case no text left."""
+    """What a documented rejection asks for. In every case but REPEATED no text left."""
 
     OUR_KEY = "a corrected setting heals it"
     NOT_NOW = "it may go again later"
     WAIT = "they want fewer calls"
     THIS_GATEWAY = "this account at this gateway; another gateway may take it"
     THIS_TEXT = "this mobile or this text will never do"
+    REPEATED = "an earlier copy of this very request arrived, and its text may have left"
 
 
 REJECTIONS: Mapping[str, Rejection] = {
@@ -55,7 +56,7 @@ REJECTIONS: Mapping[str, Rejection] = {
     "InvalidAccessKeyId.NotFound": Rejection.OUR_KEY,
     "isp.RAM_PERMISSION_DENY": Rejection.OUR_KEY,
     "InvalidTimeStamp.Expired": Rejection.NOT_NOW,
-    "SignatureNonceUsed": Rejection.NOT_NOW,
+    "SignatureNonceUsed": Rejection.REPEATED,
     "Throttling.User": Rejection.WAIT,
     "isv.BUSINESS_LIMIT_CONTROL": Rejection.WAIT,
     "isv.OUT_OF_SERVICE": Rejection.THIS_GATEWAY,
@@ -202,6 +203,8 @@ _FINDINGS: Mapping[Rejection, Callable[[str, str], ShenguanError]] = {
     Rejection.WAIT: Throttled,
     Rejection.THIS_GATEWAY: GatewayRefused,
     Rejection.THIS_TEXT: Refused,
+    # Our nonce is drawn once: only something between us that sent this request twice can have used it.
+    Rejection.REPEATED: OutcomeUnknown,
 }
 
 

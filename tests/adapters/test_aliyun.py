@@ -27,6 +27,7 @@ MEANT = {
     Rejection.WAIT: Throttled,
     Rejection.THIS_GATEWAY: GatewayRefused,
     Rejection.THIS_TEXT: Refused,
+    Rejection.REPEATED: OutcomeUnknown,
 }
 
 
@@ -68,7 +69,7 @@ async def test_the_wire(sent):
 def test_the_table_is_the_contracts():
     code = CONTRACT["components"]["schemas"]["Code"]
     assert set(REJECTIONS) == set(code["enum"]) - {"OK", "isp.SYSTEM_ERROR"}
-    outcomes = {"not_done": NotDone, "refused": Refused}
+    outcomes = {"not_done": NotDone, "refused": Refused, "unknown": OutcomeUnknown}
     assert all(issubclass(MEANT[REJECTIONS[name]], outcomes[code["x-outcome"][name]]) for name in REJECTIONS)
     own = {name for name, meaning in REJECTIONS.items() if meaning is Rejection.THIS_GATEWAY}
     assert own == set(code["x-gateways-own"])

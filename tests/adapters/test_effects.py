@@ -75,7 +75,7 @@ MEANT = {
     (401, "signature-invalid"): NotAdmitted,
     (401, "unknown-key"): NotAdmitted,
     (401, "signature-expired"): NotDone,
-    (401, "nonce-replayed"): NotDone,
+    (401, "nonce-replayed"): OutcomeUnknown,
 }
 
 

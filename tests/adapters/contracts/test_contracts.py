@@ -85,7 +85,7 @@ def test_problem_codes_and_their_statuses_are_the_simulators(name):
     assert set(codes["enum"]) == set(wire.TITLES)
     assert codes["x-status"] == wire.STATUSES
     assert set(codes["x-outcome"]) == set(codes["enum"])
-    assert set(codes["x-outcome"].values()) == {"refused", "not_done"}
+    assert set(codes["x-outcome"].values()) == {"refused", "not_done", "unknown"}
 
 
 def test_what_both_contracts_share_is_the_same():
