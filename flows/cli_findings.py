@@ -35,12 +35,15 @@ def sentence_of(finding: Exception) -> tuple[int, str] | None:
     from models.evidence.signing import SigningKeyBroken
     from models.ledger.connection import LedgerUnavailable
     from models.ledger.keyring import KeyringBroken
+    from models.ledger.maintaining import NoMonth
     from models.ledger.setup import is_schema_unfit
     from tasks.fast_clock import WrongLedger
+    from tasks.operators.rerun_form import WrongForm
 
     files = KeyringBroken | SigningKeyBroken
     settings_or_place = SettingsWrong | CityFilesWrong | files | PortTaken | WrongLedger
-    if isinstance(finding, settings_or_place | LedgerUnavailable):
+    wrong_words = WrongForm | NoMonth
+    if isinstance(finding, settings_or_place | wrong_words | LedgerUnavailable):
         return USAGE, str(finding)
     if is_schema_unfit(finding):
         return USAGE, "台账的表与程序不符，请先运行 shenguan migrate（属主角色）"

@@ -1,5 +1,6 @@
 """What the tables' owner does now and then: months made ahead, old ones put into files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def maintain(
 
 
 def _number(month: str) -> int:
-    year, _, of_year = month.partition("-")
-    if len(year) != 4 or not (year + of_year).isdigit() or not 1 <= int(of_year) <= 12:  # noqa: PLR2004
+    found = re.fullmatch(r"(\d{4})-(0?[1-9]|1[0-2])", month, re.ASCII)
+    if found is None:
         raise NoMonth(month)
-    return int(year) * 100 + int(of_year)
+    return int(found[1]) * 100 + int(found[2])

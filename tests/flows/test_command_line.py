@@ -75,12 +75,29 @@ def test_schemas_are_in_step_with_the_shapes(name, page):
     Draft202012Validator.check_schema(json.loads(page))
 
 
-def test_wrong_usage_is_told_apart():
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("case show", ""),
+        ("rerun --failed --stage 什么", "环节：没有“什么”这一项"),
+        ("rerun --failed --since 昨天", "起始日期"),
+        ("rerun --failed --since 2026-03-02 --until 2026-03-01", "早于起始日期"),
+        ("db maintain --archive 2023-13 --to .", "2023-13"),
+        ("db maintain --archive 2023- --to .", "2023-"),
+    ],
+)
+def test_wrong_usage_is_told_apart(said, told):
     done = subprocess.run(
-        [sys.executable, "-c", "from flows.cli import main; main()", "case", "show"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
+        [sys.executable, "-c", "from flows.cli import main; main()", *said.split()],
+        cwd=ROOT,
+        env={**os.environ, "SHENGUAN_OWNER_DATABASE_URL": "postgresql://owner@127.0.0.1:1/none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_wrong_settings_are_told_all_at_once(monkeypatch, tmp_path):

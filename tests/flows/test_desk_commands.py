@@ -262,7 +262,7 @@ def test_many_are_looked_at_first_and_go_again_under_a_name(shenguan, ask, signe
     assert ask(tries)[0][0] >= tried + told["asked"]
     assert ask("SELECT DISTINCT act FROM operator_acts WHERE name = '孙八' AND outcome = 'proved'")
     wrong = shenguan("rerun", "--failed", "--stage", "什么")
-    assert wrong.code == 1
+    assert wrong.code == 2
     assert "可选" in wrong.err
     assert shenguan("rerun").code == 2
     assert shenguan("rerun", "--failed", "某号").code == 2
