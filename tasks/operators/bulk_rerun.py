@@ -15,7 +15,7 @@ import structlog
 from models.domain.lifecycles.effect import EffectEvent
 from models.domain.messages import CHANNELS, EFFECT_KINDS, SYSTEMS, state_name
 from models.domain.reasons import answer_name, reason_name
-from models.ledger.queries import asking, bulk_rerun, clock, desk, summary
+from models.ledger.queries import asking, bulk_rerun, clock, summary
 from models.ledger.queries.bulk_rerun import Place
 from models.ledger.writer import HistoryRow, write_history
 from tasks import steps
@@ -132,7 +132,6 @@ async def rerun_failed(
         await _send(services, asked, progress)
         if report is not None:
             await report(progress)
-    await _say_who_is_dead(services, progress)
     log.info("bulk_rerun.done", asked=progress.asked, **progress.became)
     return BulkRerun(
         dry_run=False,
@@ -217,20 +216,15 @@ async def _send(services: Services, asked: list[dict[str, Any]], progress: Progr
         name = _ENDED.get(row["state"], "waiting")
         progress.became[name] += row["n"]
         if name == "waiting":
-            progress.why_waiting[reason_name(row["reason"]) or state_name("effect", row["state"])] += row["n"]
+            progress.why_waiting[_why_it_waits(row)] += row["n"]
 
 
-async def _say_who_is_dead(services: Services, progress: Progress) -> None:
+def _why_it_waits(row: dict[str, Any]) -> str:
     """What waits behind an open breaker is told with whose it is: it goes by itself when that heals."""
-    if not progress.became["waiting"]:
-        return
-    async with services.ledger.reading() as conn:
-        dead = await desk.open_breakers(conn)
-    names = [str(row["department"] or SYSTEMS.get(row["system"], row["system"])) for row in dead]
-    asked_only = reason_name("asked_again")
-    if names and asked_only in progress.why_waiting:
-        count = progress.why_waiting.pop(asked_only)
-        progress.why_waiting[f"对方中断（{'、'.join(sorted(set(names)))}），恢复后自动发出"] = count
+    if row["reason"] == "asked_again" and row["dead"]:
+        whose = row["department"] or SYSTEMS.get(row["dead"], row["dead"])
+        return f"对方中断（{whose}），恢复后自动发出"
+    return reason_name(row["reason"]) or state_name("effect", row["state"])
 
 
 def _left(found: dict[str, int]) -> str:

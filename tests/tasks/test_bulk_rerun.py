@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from models.domain.reasons import reason_name
 from tasks.operators.bulk_rerun import LISTED, look, rerun_failed
 from tasks.operators.rerun_form import (
     ALL,
@@ -179,6 +180,28 @@ async def test_ten_thousand_are_worked_through_in_bounded_memory(world, refused)
     told = "SELECT count(*) AS n, count(DISTINCT entity_id) AS d FROM history WHERE event = 'asked_again'"
     assert await world.rows(told) == [{"n": 10_000, "d": 10_000}]
     assert peak < 30_000_000
+
+
+async def test_what_waits_is_blamed_on_nobody_but_its_own_target(world, refused):
+    targets = "SELECT DISTINCT target FROM effects WHERE channel = 'push' ORDER BY target"
+    first = (await world.column(targets))[0]
+    for system, target in (("platform", first), ("credit", "")):
+        await world.change(
+            "INSERT INTO breakers (system, target, state, failures, opened_at, probes, probe_at, row_version)"
+            f" VALUES ('{system}', '{target}', 'open', 9, now(), 1, now() + interval '1 hour', 1)"
+        )
+    await world.change(
+        "UPDATE effects SET send_after = send_after + interval '9 days'"
+        f" WHERE channel = 'push' AND target <> '{first}'"
+    )
+    of_first = len(await world.column(f"{STATES} AND target = '{first}'"))
+    name = (await world.column(f"SELECT name FROM departments WHERE code = '{first}'"))[0]
+    done = await rerun_failed(world.services, wanted(), actor="王五")
+    assert 0 < of_first < refused
+    assert dict(done.why_waiting) == {
+        f"对方中断（{name}），恢复后自动发出": of_first,
+        reason_name("asked_again"): refused - of_first,
+    }
 
 
 async def test_behind_an_open_breaker_nothing_is_called_and_it_is_said(world, refused):

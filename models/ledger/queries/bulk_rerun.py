@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from models.domain.breaking import CHANNELS
 from models.ledger.bulk import Conn
 from models.ledger.queries.asking import MAY_BE_ASKED, NOT_TO_ASK
 from models.ledger.queries.by_month import last_answer
@@ -88,10 +89,23 @@ async def page(
 
 
 async def states_of(conn: Conn, own_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Where these stand now, counted: state, reason, n."""
+    """Where these stand now, counted: state, reason, n.
+
+    ``dead`` is the system whose breaker they stand behind, ``department`` that breaker's department; none
+    where their own target answers.
+    """
+    pairs = [(system, channel.value) for system, channels in CHANNELS.items() for channel in channels]
     cursor = await conn.execute(
-        "SELECT state, reason, count(*) AS n FROM effects WHERE own_id = ANY(%s) GROUP BY state, reason",
-        (list(own_ids),),
+        """
+        SELECT e.state, e.reason, b.system AS dead, d.name AS department, count(*) AS n
+        FROM effects e LEFT JOIN LATERAL (
+            SELECT b.system, b.target FROM unnest(%s::text[], %s::text[]) c (system, channel)
+            JOIN breakers b ON b.system = c.system AND b.state <> 'closed' AND b.target IN ('', e.target)
+            WHERE c.channel = e.channel ORDER BY b.target, b.system LIMIT 1) b ON true
+        LEFT JOIN departments d ON d.code = b.target
+        WHERE e.own_id = ANY(%s) GROUP BY e.state, e.reason, b.system, d.name
+        """,
+        ([system for system, _ in pairs], [channel for _, channel in pairs], list(own_ids)),
     )
     return await cursor.fetchall()
 
