@@ -1,8 +1,9 @@
-"""The doctor: settings, keys, database, clock, disk, calendar. What is outside: ``doctor_outside``."""
+"""The doctor: settings, keys, database, clock, disk, calendar. What is outside: ``tasks.doctor.outside``."""
 
 import asyncio
 import shutil
 import sys
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +29,7 @@ _GIB = 1024**3
 _DISK_BAD, _DISK_LOW = 1 * _GIB, 5 * _GIB
 _SKEW_BAD_S, _SKEW_S = 60.0, 2.0
 _FEED_SILENT_S = 300.0
+_AWAY = "确认 PostgreSQL 在运行、地址与口令正确；恢复后一切自动继续"
 
 
 async def examine(project: Path) -> Diagnosis:
@@ -104,15 +106,30 @@ async def _database(settings: Settings, city: City | None) -> list[Finding]:
         machine = datetime.now(UTC)
         revision = await asyncio.to_thread(migrate.current, url)
     except LedgerUnavailable as away:
-        return [bad("台账数据库", str(away), "确认 PostgreSQL 在运行、地址与口令正确；恢复后一切自动继续")]
+        return [bad("台账数据库", str(away), _AWAY)]
     found = [*_server(server), _skew((server.now - machine).total_seconds()), _schema(revision)]
     if revision == migrate.head():
-        found += await _loaded(url, city)
-        found += await look_at_evidence(settings)
-        found += await look_at_journal(settings)
-        async with Ledger.open(url, max_size=1) as ledger:
-            found += await look_at_months(ledger)
+        looks = await asyncio.gather(
+            _told("清单与联络员", _loaded(url, city)),
+            _told("留痕", look_at_evidence(settings)),
+            _told("外发日志", look_at_journal(settings)),
+            _told("分月", _months(url)),
+        )
+        found += [finding for each in looks for finding in each]
     return found
+
+
+async def _told(what: str, look: Awaitable[list[Finding]]) -> list[Finding]:
+    """What a look finds; one line where the ledger did not answer it: the others are told all the same."""
+    try:
+        return await look
+    except LedgerUnavailable as away:
+        return [bad(what, f"没有看成：{away}", _AWAY)]
+
+
+async def _months(url: str) -> list[Finding]:
+    async with Ledger.open(url, max_size=1) as ledger:
+        return await look_at_months(ledger)
 
 
 def _server(server: Server) -> list[Finding]:

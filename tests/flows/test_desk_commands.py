@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+import psycopg
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -209,6 +210,18 @@ def test_the_doctor_names_what_is_off(shenguan, monkeypatch):
     assert worse.code == 2
     assert "坏　  政务服务平台：签名不符" in worse.out
     assert "坏　  信用系统：连接不上" in worse.out
+
+
+def test_a_look_that_the_ledger_does_not_answer_is_one_line_among_the_others(shenguan, city_lived):
+    with psycopg.connect(city_lived.owner) as conn:
+        conn.execute("LOCK TABLE liaisons IN ACCESS EXCLUSIVE MODE")
+        done = shenguan("doctor", "--json")
+    assert done.code == 2
+    found = {each["what"]: each for each in validated("doctor", done.out)["findings"]}
+    assert found["清单与联络员"]["level"] == "bad"
+    assert "LockNotAvailable" in found["清单与联络员"]["said"]
+    assert found["留痕"]["level"] == "fine"
+    assert {"外发日志", "分月", "政务服务平台", "磁盘"} <= set(found)
 
 
 def test_the_doctor_says_every_wrong_setting_at_once(shenguan, monkeypatch):
