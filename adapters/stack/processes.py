@@ -70,7 +70,7 @@ class _Running:
 
 
 class Supervisor:
-    """Starts programs below one folder and leaves none behind.
+    """Starts programs below one folder (0700) and leaves none behind.
 
     Each program has its own launcher (``pact.py``): when this process ends, even by kill -9,
     the launchers end their programs and all that these started. ``folder/log/NAME.log`` keeps
@@ -89,7 +89,10 @@ class Supervisor:
         self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made earlier, or by another part, it may be open: logs and what programs leave are their owner's.
+        self.folder.chmod(0o700)
+        (self.folder / "log").mkdir(exist_ok=True)
         ended = end_leftovers(self.folder)
         if ended:
             log.warning("上次运行留下的进程已结束：%s", "、".join(ended))

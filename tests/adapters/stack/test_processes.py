@@ -140,6 +140,17 @@ def test_a_torn_note_hinders_no_start(tmp_path: Path, torn: str) -> None:
         assert supervisor.is_alive("one")
 
 
+def test_its_folder_is_its_owners_only_though_it_was_open_before(tmp_path: Path) -> None:
+    folder = tmp_path / "up"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    with Supervisor(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
+    deep = tmp_path / "var" / "demo"
+    with Supervisor(deep):
+        assert deep.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_supervised_program_comes_back_and_another_does_not(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start(Program("again", ["bash", "-c", "echo run; exit 3"], restart=True))
