@@ -32,6 +32,7 @@ from models.ledger.key_check import assert_ours
 from models.ledger.keyring import Keyring
 from models.ledger.sealing import Sealing
 from tasks.evidence.sealer import Sealer
+from tasks.failing import Failing
 from tasks.restore.guarding import SenderGuard
 from tasks.sending.beside import Beside
 from tasks.watchdog import watched
@@ -53,6 +54,7 @@ class Services:
     worker: str
     guard: SenderGuard
     beside: Beside = field(default_factory=Beside)
+    failing: Failing = field(default_factory=Failing)
 
     @property
     def sms(self) -> SmsGateway:

@@ -291,11 +291,13 @@ async def everything(services: Services) -> dict[str, Counts]:
 async def attempted(step: Step, services: Services) -> Counts:
     """What the step did; ``failed`` where it failed, which is in the log and stops no other.
 
+    One that keeps failing stands in front of a person until it works again (``tasks.failing``).
+
     Raises:
         LedgerUnavailable: there is nothing to work on.
     """
     try:
-        return await step(services)
+        counts = await step(services)
     except LedgerBusy:
         log.info("step.busy", step=step.__name__)  # others were first; its turn comes again
         return {"busy": 1}
@@ -304,8 +306,13 @@ async def attempted(step: Step, services: Services) -> Counts:
     except Exception as surprise:  # noqa: BLE001 - the others' work does not wait for it
         # A ShenguanError's sentence holds no personal data; of others only the kind is told.
         said = str(surprise) if isinstance(surprise, ShenguanError) else ""
-        log.error("step.failed", step=step.__name__, error=type(surprise).__name__, said=said)  # noqa: TRY400
+        kind, name = type(surprise).__name__, step.__name__
+        log.error("step.failed", step=name, error=kind, said=said)  # noqa: TRY400
+        shown = (step.__doc__ or name).rstrip(".")
+        await services.failing.failed(services.ledger, services.calendar, name, shown, said or kind)
         return {"failed": 1}
+    await services.failing.worked(services.ledger, step.__name__)
+    return counts
 
 
 def text_rules(services: Services) -> texting.TextRules:

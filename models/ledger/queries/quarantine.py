@@ -97,6 +97,14 @@ async def close_incidents(conn: Conn, kind: str, keys: Sequence[str]) -> int:
     return cursor.rowcount
 
 
+async def open_counts(conn: Conn, kind: str) -> dict[str, int]:
+    """The open incidents of this kind: how much each counts."""
+    cursor = await conn.execute(
+        "SELECT key, count FROM incidents WHERE kind = %s AND closed_at IS NULL", (kind,)
+    )
+    return {row["key"]: row["count"] for row in await cursor.fetchall()}
+
+
 async def open_list(conn: Conn, limit: int = 200) -> list[dict[str, Any]]:
     """The records in front of a person, the most pressing first."""
     cursor = await conn.execute(
