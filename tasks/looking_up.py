@@ -16,7 +16,7 @@ from models.domain.lifecycles.effect import EffectState
 from models.domain.workdays import business_day
 from models.ledger.connection import Ledger
 from models.ledger.queries import clock, texts
-from models.ledger.sealing import Sealing
+from models.ledger.sealing import SealBroken, Sealing
 from models.ledger.writer import HistoryRow, write_history
 from tasks.planning import BODY_FIELD
 
@@ -59,7 +59,13 @@ async def look_up_texts(ledger: Ledger, sealing: Sealing, gateways: Mapping[str,
 
 
 async def _fate(gateway: SmsGateway, sealing: Sealing, row: dict[str, Any]) -> EffectState | None:
-    mobile = json.loads(sealing.open_sealed(BODY_FIELD, row["own_id"], row["body_sealed"]))["mobile"]
+    try:
+        body = sealing.open_sealed(BODY_FIELD, row["own_id"], row["body_sealed"])
+    except SealBroken:
+        # Whom it went to is not known; it is held for a person when its time is over.
+        log.error("look_up.seal_broken", own_id=row["own_id"])  # noqa: TRY400 - no trace shows what was sealed
+        return None
+    mobile = json.loads(body)["mobile"]
     day = f"{business_day(row['answered_business']):%Y%m%d}"
     try:
         fate = await gateway.find(mobile, day, row["reference"])

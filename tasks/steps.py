@@ -190,10 +190,12 @@ async def tell_liaisons(services: Services) -> Counts:
 
 async def match_receipts(services: Services) -> Counts:
     """核对短信回执."""
-    matched = await receipt_steps.match_receipts(services.ledger, services.sealing, services.calendar)
-    looked_up = await looking_up.look_up_texts(services.ledger, services.sealing, services.gateways)
-    held = await texting.hold_unknown_texts(services.ledger, services.calendar, text_rules(services))
-    return {"matched": matched, "looked_up": looked_up, "held": held}
+    ledger, sealing, calendar = services.ledger, services.sealing, services.calendar
+    return await _each(
+        matched=lambda: receipt_steps.match_receipts(ledger, sealing, calendar),
+        looked_up=lambda: looking_up.look_up_texts(ledger, sealing, services.gateways),
+        held=lambda: texting.hold_unknown_texts(ledger, calendar, text_rules(services)),
+    )
 
 
 async def verify_arrivals(services: Services) -> Counts:
@@ -358,6 +360,27 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
         # A text's intents are as many as its calls, and no more.
         await send_in_turn(once, note, most=_ROUNDS)
     return {name: count for name, count in counts.items() if count}
+
+
+async def _each(**parts: Callable[[], Awaitable[int]]) -> Counts:
+    """What each part did. One that fails keeps none of the others from its turn.
+
+    Raises:
+        LedgerUnavailable: at once, there is nothing to work on.
+        Exception: the first surprise, when all had their turn.
+    """
+    counts: Counts = {}
+    surprises: list[Exception] = []
+    for name, part in parts.items():
+        try:
+            counts[name] = await part()
+        except Exception as surprise:
+            if isinstance(surprise, LedgerUnavailable) and not isinstance(surprise, LedgerBusy):
+                raise
+            surprises.append(surprise)
+    if surprises:
+        raise surprises[0]
+    return counts
 
 
 async def _until_none(once: Callable[[], Awaitable[int]]) -> int:

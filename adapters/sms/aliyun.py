@@ -137,7 +137,7 @@ class AliyunClient:
                 raise NotDone(self._transport.target, "look-up refused")
             rows = _rows(said)
             for row in rows:
-                fate = _STATES.get(row.get("SendStatus", 0))
+                fate = _told(row.get("SendStatus"))
                 if row.get("OutId") == reference and row.get("PhoneNum") == mobile and fate is not None:
                     return SmsFate(fate)
             if len(rows) < _PAGE:
@@ -206,6 +206,11 @@ _FINDINGS: Mapping[Rejection, Callable[[str, str], ShenguanError]] = {
     # Our nonce is drawn once: only something between us that sent this request twice can have used it.
     Rejection.REPEATED: OutcomeUnknown,
 }
+
+
+def _told(status: object) -> str | None:
+    """The fate a row's status tells; None for what is no documented number."""
+    return _STATES.get(status) if type(status) is int else None
 
 
 def _rows(said: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -131,6 +131,22 @@ async def test_a_look_up_pages_to_its_text(outside):
         assert await client.find(MOBILE, day, last) == SmsFate("DELIVRD")
 
 
+@pytest.mark.parametrize("status", [[3], {"3": 3}, True, 3.0, "3", 0, None])
+async def test_only_a_documented_number_tells_a_fate(hostile, status):
+    async def do(connection, request):
+        rows = [{"PhoneNum": MOBILE, "OutId": "REF1", "SendStatus": each} for each in (status, 3)[: do.rows]]
+        await connection.answer(
+            {"Code": "OK", "RequestId": "R", "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows}}
+        )
+
+    async with hostile(do) as server, Transport(server.url, target="sms2", kept_s=0) as transport:
+        client = AliyunClient(transport, ACCOUNT, deadline_s=2)
+        do.rows = 1
+        assert await client.find(MOBILE, "20260310", "REF1") is None
+        do.rows = 2
+        assert await client.find(MOBILE, "20260310", "REF1") == SmsFate("DELIVRD"), "the rest is read"
+
+
 REPORT = {"phone_number": MOBILE, "success": True, "biz_id": "900619746936498440^0", "out_id": "REF1"}
 REPORT |= {"send_time": "2026-03-10 10:00:00", "report_time": "2026-03-10 10:00:05", "err_code": "DELIVERED"}
 

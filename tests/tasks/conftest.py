@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
@@ -123,6 +124,32 @@ async def world(cluster, shared_database, outside, mailbox, keyring_file, people
 def desk(world):
     """``await desk("王五")`` makes the account; ``desk.code`` is what its authenticator shows."""
     return Desk(world)
+
+
+@pytest.fixture
+def superuser(cluster, shared_database):
+    """`await superuser(sql)`: what the application may not do."""
+
+    def execute(sql):
+        with psycopg.connect(cluster.url("superuser", shared_database), autocommit=True) as conn:
+            conn.execute(sql)
+
+    return lambda sql: asyncio.to_thread(execute, sql)
+
+
+@pytest.fixture
+def table_away(superuser):
+    """`async with table_away(name):` it is not there, as after an upgrade that was left half done."""
+
+    @asynccontextmanager
+    async def run(name):
+        await superuser(f"ALTER TABLE {name} RENAME TO away")
+        try:
+            yield
+        finally:
+            await superuser(f"ALTER TABLE away RENAME TO {name}")
+
+    return run
 
 
 def _empty(url):

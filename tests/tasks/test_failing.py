@@ -1,10 +1,7 @@
 """A step that keeps failing is an incident with an owner, and closes by itself once it works."""
 
-import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import psycopg
 import pytest
 
 from tasks.failing import Failing
@@ -20,33 +17,14 @@ def another(world):
     return lambda: replace(world.services, failing=Failing(quiet_s=0))
 
 
-@pytest.fixture
-def broken(cluster, shared_database):
-    """`async with broken():` a table of one step is away, as after an upgrade that was left half done."""
-
-    def rename(old, new):
-        with psycopg.connect(cluster.url("superuser", shared_database), autocommit=True) as conn:
-            conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
-
-    @asynccontextmanager
-    async def run():
-        await asyncio.to_thread(rename, "expected_arrivals", "away")
-        try:
-            yield
-        finally:
-            await asyncio.to_thread(rename, "away", "expected_arrivals")
-
-    return run
-
-
 async def fail(services, times):
     for _ in range(times):
         assert await attempted(verify_arrivals, services) == {"failed": 1}
 
 
-async def test_the_third_failure_opens_it_and_work_closes_it(world, another, broken):
+async def test_the_third_failure_opens_it_and_work_closes_it(world, another, table_away):
     services = another()
-    async with broken():
+    async with table_away("expected_arrivals"):
         await fail(services, 2)
         assert await world.rows(OPEN) == [], "its turn comes again"
         await fail(services, 1)
@@ -64,10 +42,10 @@ async def test_the_third_failure_opens_it_and_work_closes_it(world, another, bro
     assert await world.rows(OPEN) == []
 
 
-async def test_what_works_in_between_hides_nothing(world, another, broken):
+async def test_what_works_in_between_hides_nothing(world, another, table_away):
     services = another()
     for _ in range(3):
-        async with broken():
+        async with table_away("expected_arrivals"):
             await fail(services, 1)
         await attempted(verify_arrivals, services)
     (row,) = await world.rows(OPEN)
@@ -75,11 +53,11 @@ async def test_what_works_in_between_hides_nothing(world, another, broken):
 
 
 async def test_one_process_closes_what_another_left_and_nothing_that_another_counts_on(
-    world, another, broken
+    world, another, table_away
 ):
     failing, working = another(), another()
     for _ in range(3):
-        async with broken():
+        async with table_away("expected_arrivals"):
             await fail(failing, 3)
         await attempted(verify_arrivals, working)
         assert len(await world.rows(OPEN)) == 1

@@ -14,7 +14,7 @@ from adapters.sms.aliyun import AliyunAccount, AliyunClient
 from adapters.sms.yunmas import YunmasAccount, YunmasClient
 from adapters.transport import Transport
 from models.domain.keys import reference_of
-from tasks.steps import admit_cases, match_receipts, recover, send_pushes, tell_liaisons
+from tasks.steps import admit_cases, attempted, match_receipts, recover, send_pushes, tell_liaisons
 from tests.tasks.records import FOOD, NOW, case, serial
 from tests.tasks.running import CONTROL, PATH_SECRET, ROOT, SECRET
 
@@ -244,6 +244,40 @@ async def test_a_look_up_settles_what_is_unknown_and_finding_nothing_sends_nothi
     await world.run(tell_liaisons, tell_liaisons)
     assert len(second.texts()) == 1
     assert "unknown" in await world.column("SELECT state FROM effects WHERE channel = 'sms'")
+
+
+async def test_one_text_that_does_not_open_keeps_no_other_from_its_look_up(world, second, mailbox, superuser):
+    mailbox.services = None  # no receipt ever comes
+    await world.arrive(case(serial(), item=FOOD))
+    await world.run(admit_cases, send_pushes)
+    await world.faults("sms", {"match": TEXTS, "do": DOWN})
+    second.control("faults", [{"match": {"target": "OutId"}, "do": {"kind": "store_then_reset"}}])
+    await world.run(tell_liaisons)
+    second.control("faults", [])
+    assert await world.column("SELECT state FROM effects WHERE channel = 'sms'") == ["unknown", "unknown"]
+    await superuser(
+        "UPDATE effect_bodies SET body_sealed = set_byte(body_sealed, length(body_sealed) - 1,"
+        " get_byte(body_sealed, length(body_sealed) - 1) # 1)"
+        " WHERE own_id = (SELECT own_id FROM effects WHERE channel = 'sms' ORDER BY not_before LIMIT 1)"
+    )
+    await world.wait_is_over()
+    did = await world.run(match_receipts)
+    assert did["match_receipts"]["looked_up"] == 1
+    await world.at(NOW + timedelta(minutes=61))
+    did = await world.run(match_receipts)
+    assert did["match_receipts"]["held"] == 1
+    states = await world.column("SELECT state FROM effects WHERE channel = 'sms' ORDER BY 1")
+    assert [state for state in states if state != "planned"] == ["delivered", "held"]
+
+
+async def test_receipts_that_cannot_be_matched_keep_no_text_from_being_held(world, table_away):
+    await news(world)
+    await world.faults("sms", {"match": TEXTS, "do": {"kind": "before_reset"}, "times": 1})
+    await world.run(tell_liaisons)
+    await world.at(NOW + timedelta(minutes=61))
+    async with table_away("inbox_raw"):
+        assert await attempted(match_receipts, world.services) == {"failed": 1}
+    assert (await text(world))["state"] == "held"
 
 
 async def test_while_the_first_is_down_texts_go_by_the_second_and_back_when_it_heals(world, second):
