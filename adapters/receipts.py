@@ -9,7 +9,7 @@ from adapters.exchange import Exchange, escaped, stated
 from adapters.strict_json import says_nul
 from adapters.transport import Answer
 from adapters.values import CountRow, Page, Receipt, Stored, StoredRow
-from models.domain.errors import AlreadyDone, Unreadable
+from models.domain.errors import AlreadyDone, OutcomeUnknown, Unreadable
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 MOST_A_DAY = 1_000_000_000
@@ -37,8 +37,9 @@ class ReceiptWire(Wire):
 
 
 class TakenWire(Wire):
-    """The answer to an effect."""
+    """The answer to an effect. One that names an effect must name ours: all departments share a hash."""
 
+    own_id: Word | None = None
     receipt: ReceiptWire
     content_sha256: Sha256
 
@@ -90,14 +91,17 @@ async def send(exchange: Exchange, path: str, own_id: str, body: bytes) -> Recei
 
     Raises:
         AlreadyDone: they hold something else than we sent, whatever their status says.
+        OutcomeUnknown: it is the answer to another effect.
     """
     ours = stated(body, own_id)
     answer = await exchange.effect(path, own_id, body)
-    return _taken(exchange, answer, ours)
+    return _taken(exchange, answer, own_id, ours)
 
 
-def _taken(exchange: Exchange, answer: Answer, ours: str) -> Receipt:
+def _taken(exchange: Exchange, answer: Answer, own_id: str, ours: str) -> Receipt:
     taken = exchange.proven(answer, TAKEN)
+    if taken.own_id not in (None, own_id):
+        raise OutcomeUnknown(exchange.target, "another-own-id")
     if taken.content_sha256 != ours:
         raise AlreadyDone(exchange.target, taken.content_sha256, taken.receipt.number)
     return taken.receipt.receipt(ours, repeated=answer.status == 200)  # noqa: PLR2004

@@ -161,6 +161,10 @@ class Transport:
                     body += chunk
                     if len(body) > most:
                         break
+            if len(body) <= most:
+                stream = response.extensions["network_stream"]
+                assert isinstance(stream, _WatchedStream)
+                stream.ended(len(body), chunked="transfer-encoding" in headers)
         finally:
             await response.aclose()
         if packed or len(body) > most:
@@ -177,6 +181,9 @@ _FAILURES = (
 )
 
 
+_HEAD_ENDS, _CHUNKS_END, _ANSWER_BEGINS = b"\r\n\r\n", b"0\r\n\r\n", b"HTTP/1."
+
+
 class _Departure:
     """Whether a byte of this call's request was handed to the network."""
 
@@ -187,19 +194,45 @@ _departure: ContextVar[_Departure] = ContextVar("departure")
 
 
 class _WatchedStream(httpcore2.AsyncNetworkStream):
-    """A connection that notes the first write of a call: the proof is ours, not an error's name."""
+    """A connection that notes the first write of a call: the proof is ours, not an error's name.
+
+    It also counts what came since: bytes behind the end of an answer are no part of the next one, and the
+    library below would take them for it. Such a connection takes no new call.
+    """
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
         self._socket: Any = None
         self._poll = select.poll()
+        self._came, self._head, self._last, self._tail = 0, b"", b"", b""
+        self._takes_calls = True
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        return await self._stream.read(max_bytes, timeout)
+        came = await self._stream.read(max_bytes, timeout)
+        self._came += len(came)
+        if _HEAD_ENDS not in self._head:
+            self._head += came
+        self._tail = (self._tail + came)[-len(_CHUNKS_END) :]
+        self._last = came
+        return came
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         _departure.get().begun = True
+        self._came, self._head, self._last, self._tail = 0, b"", b"", b""
         await self._stream.write(buffer, timeout)
+
+    def ended(self, body: int, *, chunked: bool) -> None:
+        """An answer with a body of so many bytes is complete; where more came, no call may follow.
+
+        The frames of a body in chunks are not counted: there the last bytes must be its end, and what was
+        read last must hold no other answer's beginning.
+        """
+        head = self._head.find(_HEAD_ENDS) + len(_HEAD_ENDS)
+        if chunked:
+            begins = self._last.count(_ANSWER_BEGINS) - self._last.startswith(_ANSWER_BEGINS)
+            self._takes_calls = self._tail == _CHUNKS_END and not begins
+        else:
+            self._takes_calls = self._came == head + body
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -218,10 +251,12 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
 
     def _is_readable(self) -> bool:
         """Whether something lies there unread, as its end would: such a connection takes no new call."""
+        if not self._takes_calls:
+            return True
         if self._socket is None:
             self._socket = self._stream.get_extra_info("socket")
-            if self._socket is None:
-                return bool(self._stream.get_extra_info("is_readable"))
+            if self._socket is None or self._socket.fileno() < 0:
+                return True
             self._poll.register(self._socket.fileno(), select.POLLIN)
         # A closed one is no file any more, and its number may be another's by now.
         return self._socket.fileno() < 0 or bool(self._poll.poll(0))

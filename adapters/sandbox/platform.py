@@ -251,7 +251,8 @@ def offset(cursor: str) -> int:
 
 
 def _receipt(stored: Stored, *, status: int) -> web.Response:
-    return answer({"receipt": stored.receipt, "content_sha256": stored.content_sha256}, status=status)
+    told = {"own_id": stored.own_id, "receipt": stored.receipt, "content_sha256": stored.content_sha256}
+    return answer(told, status=status)
 
 
 def _word(value: Any) -> str:

@@ -61,6 +61,14 @@ async def test_a_receipt_with_another_hash_is_no_success(pushed, status):
     assert (error.stored_sha256, error.receipt_number) == (OTHER, "TS1")
 
 
+async def test_an_answer_to_another_effect_says_nothing_of_ours(pushed):
+    # Every department of a case is sent the same content: its hash alone names no effect.
+    error = await pushed(TAKEN | {"own_id": "PS2"}, status=201)
+    assert isinstance(error, OutcomeUnknown)
+    receipt = await pushed(TAKEN | {"own_id": "PS1"}, status=201)
+    assert receipt.number == "TS1"
+
+
 MEANT = {
     (400, "malformed"): Refused,
     (404, "not-found"): NotDone,

@@ -133,6 +133,49 @@ async def test_an_answer_after_the_answer_is_not_taken_for_the_next(hostile):
         assert (await post(transport)).body == b"first"
 
 
+PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n0\r\n\r\n"
+STRAYS = {
+    "an answer": b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray",
+    "an answer in chunks": CHUNKED.replace(b"first", b"stray"),
+    "a refusal": b"HTTP/1.1 422 No\r\ncontent-length: 2\r\n\r\n{}",
+    "a failure": b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
+    "a beginning": b"HTTP/1.1 200 OK\r\ncontent-le",
+    "a byte": b"\n",
+}
+
+
+@pytest.mark.parametrize("first", [PLAIN, CHUNKED], ids=["plain", "chunked"])
+@pytest.mark.parametrize("stray", list(STRAYS.values()), ids=list(STRAYS))
+async def test_what_came_with_an_answer_is_no_part_of_the_next_one(hostile, first, stray):
+    async def once_with_more(connection, request):
+        if "/one" in request.target:
+            await connection.raw(first + stray)
+        else:
+            await connection.answer(b"second")
+
+    async with hostile(once_with_more) as server, Transport(server.url, target="t") as transport:
+        assert (await post(transport, path="/one")).body == b"first"
+        answer = await post(transport, path="/two")
+        assert (answer.status, answer.body) == (200, b"second")
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+@pytest.mark.parametrize("answer", [PLAIN, CHUNKED], ids=["plain", "chunked"])
+async def test_a_connection_whose_answers_end_where_they_say_is_kept(hostile, answer, pieces):
+    async def in_pieces(connection, request):
+        size = -(-len(answer) // pieces)
+        for at in range(0, len(answer), size):
+            await connection.raw(answer[at : at + size])
+            await asyncio.sleep(0.02)
+
+    async with hostile(in_pieces) as server, Transport(server.url, target="t") as transport:
+        for _ in range(3):
+            assert (await post(transport)).body == b"first"
+        assert server.connections == 1
+
+
 @pytest.mark.parametrize("where", ["body", "head", "never_ends"])
 async def test_the_deadline_is_total(hostile, where):
     async def drip(connection, request):
