@@ -35,7 +35,8 @@ _FORGET = """销毁一件办件的当事人的数据密钥：其密封内容从�
 备份中的密钥随备份到期消失；其他进程最迟十分钟后忘记。理由中不要写当事人信息。"""
 _RESUME = """从备份恢复台账之后，让留痕日志从台账仍有的最后一个签名头续接。
 
-其后的签名头移入 heads.lost-*.jsonl 保存；丢失了多少、由谁续接，记为一条留痕。
+其后的签名头移入 heads.lost-*.jsonl 保存；丢失了多少、由谁续接，记为一条留痕。须经办人账户与一次性口令；
+说明中不要写当事人信息。
 保存过更新签名头的人仍能看出中断。"""
 _VERIFY = """核验一个证据包，或（不写文件）核验整份留痕日志：逐条比对数据库与库外的签名头。
 
@@ -162,26 +163,29 @@ def forget(
 
 
 def resume(
-    by: Annotated[str, typer.Option("--by", help="经办人，记入留痕", min=1, max=40)],
+    by: By,
     note: Annotated[str, typer.Option("--note", help="何时从哪份备份恢复", min=1, max=200)],
+    code: Code = None,
     json_out: Json = False,
 ) -> None:
     """See _RESUME."""
     from models.evidence.folder import EvidenceFolder
     from models.evidence.signing import SigningKeyBroken
-    from models.ledger.connection import Ledger
+    from tasks.composition import open_services
     from tasks.resuming import Resumed
     from tasks.resuming import resume as go_on
 
+    said = code_of(code)
     settings = begin_work(log_level="warning")
     if settings.evidence_key_file is None:
         raise SigningKeyBroken("SHENGUAN_EVIDENCE_KEY_FILE", "未设置：请在封存留痕的主机上执行")
     verifier = _own_key(settings.evidence_key_file)
 
     async def run() -> Resumed:
-        async with Ledger.open(settings.database_url.get_secret_value(), max_size=1) as ledger:
+        async with open_services() as services:
             folder = EvidenceFolder(settings.evidence_folder)
-            return await go_on(ledger, folder, verifier, by=by, note=note)
+            name = await signed(services, by=by, code=said, act="evidence_resume", subject=str(folder.path))
+            return await go_on(services.ledger, folder, verifier, by=name, note=note)
 
     done = asyncio.run(run())
     line = (

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 
+from config.log_privacy import looks_personal
 from models.domain.errors import ShenguanError
 from models.evidence.audit import look_at_heads
 from models.evidence.folder import EvidenceFolder
@@ -59,8 +60,10 @@ async def resume(
 
     Raises:
         CannotResume: the ledger is not behind its heads, its last round has no head among them, the
-            heads are not whole, or a sealer works just now.
+            heads are not whole, a sealer works just now, or the note looks as if it named a person.
     """
+    if looks_personal(note):
+        raise CannotResume("说明中疑似含有身份证号或手机号，请去掉后再试")
     with folder.alone() as alone:
         if not alone:
             raise SealerAtWork("正在封存，请稍后再试")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
+from config.log_privacy import looks_personal
 from models.domain.errors import ShenguanError
 from models.ledger.bulk import Conn
 from models.ledger.connection import Ledger
@@ -47,9 +48,12 @@ async def forget(
     """Ask that the party of this case be forgotten, or confirm what somebody else asked for.
 
     Raises:
-        CannotForget: no such case, business of the party is open, or the same person asked.
+        CannotForget: no such case, business of the party is open, the same person asked, or the note looks as
+            if it named a person.
         NotProven: the name without its proof.
     """
+    if looks_personal(note):
+        raise CannotForget(case_no, "理由中疑似含有身份证号或手机号，请去掉后再试")
     by = plain_name(by)
     async with ledger.reading() as conn:
         await _assert_over(conn, sealing, case_no)

@@ -83,7 +83,22 @@ def test_keys_are_made_once_and_wrapped_again(shenguan, tmp_path):
     assert validated("keys rewrap", shenguan("keys", "rewrap", "--json"))["keys"] == 0
 
 
-def test_a_log_that_lost_nothing_is_not_resumed(shenguan):
-    done = shenguan("evidence", "resume", "--by", "张工", "--note", "试")
+def test_a_log_that_lost_nothing_is_not_resumed(shenguan, signed, ask):
+    done = shenguan("evidence", "resume", "--note", "试", *signed("续接人"))
     assert done.code == 1
     assert "无须续接" in done.err
+    acts = "SELECT outcome FROM operator_acts WHERE act = 'evidence_resume' AND name = %s"
+    assert ask(acts, "续接人") == [("proved",)]
+
+
+def test_a_log_is_resumed_by_nobody_who_proves_no_name(shenguan, signed, ask):
+    assert shenguan("evidence", "resume", "--by", "张工", "--note", "试").code == 2, "no code"
+    done = shenguan("evidence", "resume", "--by", "张工", "--code", "000000", "--note", "试")
+    assert done.code == 1
+    assert "无须续接" not in done.err
+    acts = "SELECT outcome FROM operator_acts WHERE act = 'evidence_resume' AND name = %s"
+    assert ask(acts, "张工") == [("unknown_name",)]
+    for command in (("resume",), ("forget", "ZZ1")):
+        done = shenguan("evidence", *command, "--note", "电话 13800138000", *signed(command[0]))
+        assert done.code == 1
+        assert "疑似含有身份证号或手机号" in done.err

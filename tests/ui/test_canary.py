@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.sandbox.world.identity import mobile, party_code
+from adapters.sandbox.world.identity import mobile, party_code, person_number
 from adapters.stack.postgres_account import embedded_binaries
 from models.ledger.connection import Ledger
 from models.ledger.keyring import Keyring
@@ -44,6 +44,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 OF_A_PARTY = ("name", "id_number", "legal_person", "contact", "phone", "address")
 FLOCK = range(7_310_001, 7_310_009)
+STRAYED = {"case_no": 7_310_011, "item_code": 7_310_012, "feedback_no": 7_310_013}
 LOST = {"match": {"method": "POST", "path_regex": "^/sms"}, "do": {"kind": "store_then_reset"}, "times": 1}
 DEAD = {"match": {"method": "POST", "path_regex": "^/v1/pushes$"}, "do": {"kind": "before_close"}}
 TARGET = "01439100002800"
@@ -71,11 +72,17 @@ def canaries(standing):
     """By class, what must be nowhere; each is long enough to be nobody else's."""
     flock = [canary(number) for number in FLOCK]
     found = {name: {party[name] for party in flock} for name in OF_A_PARTY}
+    found["strayed"] = {strayed(field) for field in STRAYED}
     people = json.loads(Path(standing.roster).read_text(encoding="utf-8"))
     found["liaison"] = {person["name"] for person in people}
     found["liaison_phone"] = {person["phone"] for person in people if person.get("phone")}
     assert all(len(each) >= 8 for birds in found.values() for each in birds)
     return found
+
+
+def strayed(field):
+    """A person's own number where a matter's is expected."""
+    return mobile(STRAYED[field]) if field == "feedback_no" else person_number(STRAYED[field])
 
 
 def text_of(*paths):
@@ -115,12 +122,16 @@ def whole(standing, number):
 
 
 def put_in_front_of_people(standing, flock):
-    """A quarantined record, an unknown item, a feedback of nobody."""
+    """A quarantined record, an unknown item, a feedback of nobody, a person's number in place of a matter's."""
     wrong = new_record(standing, party=canary(next(flock)), status="77")
     unknown = new_record(standing, party=canary(next(flock)), item=UNKNOWN)
     standing.publish(wrong, unknown)
     stray = feedback(99_999_001, TARGET, summary=f"现场见{canary(next(flock))['legal_person']}在内")
     standing.publish(stray, feed="feedback")
+    standing.publish(*(new_record(standing) | {name: strayed(name)} for name in ("case_no", "item_code")))
+    named = feedback(99_999_002, TARGET, feedback_no=strayed("feedback_no"))
+    standing.publish(named, feed="feedback")
+    ask(standing, "SELECT 1 FROM quarantine WHERE message LIKE '%%疑似自然人%%' HAVING count(*) = %s", 3)
     for number in (wrong["case_no"], stray["feedback_no"]):
         ask(standing, "SELECT 1 FROM quarantine WHERE record_key = %s", number)
     ask(standing, "SELECT 1 FROM incidents WHERE kind = 'unknown_item' AND key = %s", UNKNOWN)
@@ -136,6 +147,7 @@ def where_they_belong(standing, birds):
     raws, people = elsewhere(opened(standing))
     for name in OF_A_PARTY:
         assert sum(bird in raws for bird in birds[name]) >= 5, f"{name} in our ledger"
+    assert all(bird in raws for bird in birds["strayed"]), "strayed in our ledger"
     for name in ("liaison", "liaison_phone"):
         assert all(bird in people for bird in birds[name]), f"{name} in our ledger"
     theirs = text_of(standing.platform)

@@ -11,7 +11,7 @@ from models.ledger.tables.columns import Timestamp, one_of
 ACTS = (
     "rerun", "rerun_failed", "release_ask", "release_confirm", "decide", "quarantine_release",
     "evidence_forget", "operator_add", "operator_disable", "evidence_open",
-    "journal_lost", "journal_begin", "operator_unlock",
+    "journal_lost", "journal_begin", "operator_unlock", "evidence_resume",
 )  # fmt: skip
 """What a name is asked for, or what was done with one."""
 
