@@ -122,7 +122,7 @@ def whole(standing, number):
 
 
 def put_in_front_of_people(standing, flock):
-    """A quarantined record, an unknown item, a feedback of nobody, a person's number in place of a matter's."""
+    """A quarantined record, an unknown item, a feedback of nobody, persons' numbers in place of matters'."""
     wrong = new_record(standing, party=canary(next(flock)), status="77")
     unknown = new_record(standing, party=canary(next(flock)), item=UNKNOWN)
     standing.publish(wrong, unknown)
