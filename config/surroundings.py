@@ -34,8 +34,15 @@ def child_environment(given: Mapping[str, str], *, runtime_dir: Path) -> dict[st
 
 
 def given_settings() -> dict[str, str]:
-    """The settings that the person who starts us has given: our variables that are not empty."""
-    return {name: value for name, value in os.environ.items() if name.startswith("SHENGUAN_") and value}
+    """The settings that the person who starts us has given: our variables that are not empty.
+
+    Of Prefect's only the address under which browsers find it.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if value and (name.startswith("SHENGUAN_") or name == "PREFECT_UI_URL")
+    }
 
 
 def adopt(environment: Mapping[str, str]) -> None:

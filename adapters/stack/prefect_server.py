@@ -55,11 +55,16 @@ _NO_SECOND_UI = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>å
 
 @dataclass(frozen=True)
 class PrefectServer:
-    """One server below ``folder`` on a loopback port; ``database_url`` speaks asyncpg."""
+    """One server below ``folder`` on a loopback port; ``database_url`` speaks asyncpg.
+
+    ``public_url`` is where browsers find it when something in front of it, such as a proxy, has another
+    address: its pages then ask there, and are let in.
+    """
 
     folder: Path
     port: int
     database_url: str
+    public_url: str | None = None
 
     @property
     def ui_url(self) -> str:
@@ -92,10 +97,16 @@ class PrefectServer:
     def program(self) -> Program:
         """The server as a child program."""
         origins = f"{self.ui_url},http://localhost:{self.port}"
+        asks: dict[str, str] = {}
+        if self.public_url is not None:
+            scheme, _, rest = self.public_url.partition("://")
+            origins += f",{scheme}://{rest.partition('/')[0]}"
+            asks["PREFECT_SERVER_UI_API_URL"] = f"{self.public_url.rstrip('/')}/api"
         environment = {
             **self.client_environment(),
             **_RETENTION,
             **_PACE,
+            **asks,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_API_AUTH_STRING": self.auth,

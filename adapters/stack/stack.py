@@ -187,7 +187,7 @@ class Stack:
     def _name_parts(self) -> None:
         plan, ports = self.plan, self.plan.ports
         database = self.cluster.url("prefect", "prefect", "asyncpg")
-        self.server = PrefectServer(self.folder, ports.ui, database)
+        self.server = PrefectServer(self.folder, ports.ui, database, plan.given.get("PREFECT_UI_URL"))
         self.simulators = Simulators(
             self.folder,
             {system: getattr(ports, system) for system in plan.simulated},

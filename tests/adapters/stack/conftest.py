@@ -46,7 +46,8 @@ def supervisor(tmp_path_factory):
 @pytest.fixture(scope="session")
 def prefect_server(cluster, supervisor):
     """A Prefect server that answers."""
-    server = PrefectServer(supervisor.folder, free_port(), cluster.url("prefect", "prefect", "asyncpg"))
+    database = cluster.url("prefect", "prefect", "asyncpg")
+    server = PrefectServer(supervisor.folder, free_port(), database, "https://desk.example:8443")
     server.launch(supervisor)
     server.wait(supervisor)
     return server

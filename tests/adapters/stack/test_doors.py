@@ -65,9 +65,15 @@ def test_another_origin_gets_no_leave(prefect_server):
         status, told, _ = ask(prefect_server, method, "/api/flows/", {"name": "x"}, **headers)
         assert status in {400, 403}, method
         assert told.get("access-control-allow-origin") in {None, "null"}, method
-    own = {"Origin": prefect_server.ui_url, "Access_Control_Request_Method": "POST"}
-    status, told, _ = ask(prefect_server, "OPTIONS", "/api/flows/", **own)
-    assert told.get("access-control-allow-origin") == prefect_server.ui_url
+    for own in (prefect_server.ui_url, "https://desk.example:8443"):
+        asked = {"Origin": own, "Access_Control_Request_Method": "POST"}
+        status, told, _ = ask(prefect_server, "OPTIONS", "/api/flows/", **asked)
+        assert told.get("access-control-allow-origin") == own
+
+
+def test_its_pages_ask_where_browsers_find_it(prefect_server):
+    status, _, said = ask(prefect_server, "GET", "/ui-settings", Authorization=login(prefect_server))
+    assert (status, json.loads(said)["api_url"]) == (200, "https://desk.example:8443/api")
 
 
 def test_it_listens_on_loopback_alone(prefect_server):
