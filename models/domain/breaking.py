@@ -27,6 +27,7 @@ CHANNELS: Mapping[str, tuple[Channel, ...]] = {
 """What goes to each system."""
 NOT_KNOWN_TO_THEM = "signature_rejected"
 NO_ANSWER = "breaker_open"
+ASKED_FOR_LONG = "asked_to_wait"
 
 Key = tuple[str, str]
 """System and target."""
@@ -34,12 +35,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerRules:
-    """``failures`` in a row ``within_s`` open; ``witnesses`` targets speak for all; pauses grow."""
+    """``failures`` in a row ``within_s`` open; ``witnesses`` targets speak for all; pauses grow.
+
+    Who asks to wait is not called for so long, at most ``longest_asked_s``; who asks for more stands open.
+    """
 
     failures: int = 5
     within_s: float = 120
     first_pause_s: float = 2
     longest_pause_s: float = 60
+    longest_asked_s: float = 300
     witnesses: int = 3
 
 
@@ -179,15 +184,42 @@ def _after(
     before: Standing, sign: Sign, now: datetime, rules: BreakerRules, witnesses: int | None
 ) -> tuple[Standing, BreakerEvent | None]:
     if sign.said is Said.ASKED_TO_WAIT:
-        until = max(now + timedelta(seconds=sign.wait_s), before.wait_until or now)
-        if before.state is not BreakerState.CLOSED and sign.probe == before.key:
-            return replace(at_rest(before, BreakerEvent.HEALED), wait_until=until), BreakerEvent.HEALED
-        return replace(before, wait_until=until), None
+        return _asked_to_wait(before, sign, now, rules)
     if sign.said is Said.ALIVE:
         if before.state is not BreakerState.CLOSED:
-            return at_rest(before, BreakerEvent.HEALED), BreakerEvent.HEALED
+            # What they asked for before is over with what they took.
+            wait_until = None if sign.probe == before.key else before.wait_until
+            return replace(at_rest(before, BreakerEvent.HEALED), wait_until=wait_until), BreakerEvent.HEALED
         return replace(before, failures=0, first_failure_at=None), None
     return _failed(before, sign, now, rules, witnesses)
+
+
+def _asked_to_wait(
+    before: Standing, sign: Sign, now: datetime, rules: BreakerRules
+) -> tuple[Standing, BreakerEvent | None]:
+    """As long as they ask, up to a limit. Beyond it a person sees it, and one call looks now and then."""
+    looks_at = now + timedelta(seconds=min(sign.wait_s, rules.longest_asked_s))
+    waiting = replace(before, wait_until=max(looks_at, before.wait_until or now))
+    looked = before.state is not BreakerState.CLOSED and sign.probe == before.key
+    if sign.wait_s <= rules.longest_asked_s:
+        if looked:
+            healed = replace(at_rest(waiting, BreakerEvent.HEALED), wait_until=looks_at)
+            return healed, BreakerEvent.HEALED
+        return waiting, None
+    stands_open = replace(
+        waiting, cause=ASKED_FOR_LONG, last_answer=sign.answer or before.last_answer, probe_at=looks_at
+    )
+    if before.state is BreakerState.HALF_OPEN and looked:
+        event = BreakerEvent.PROBE_FAILED
+        probes = before.probes + 1
+        state = after(TRANSITIONS, before.state, event)
+        return replace(stands_open, state=state, probes=probes, probe_until=None), event
+    if before.state is BreakerState.CLOSED:
+        event = BreakerEvent.TRIPPED
+        return replace(
+            stands_open, state=after(TRANSITIONS, before.state, event), opened_at=now, probes=0
+        ), event
+    return waiting, None
 
 
 def _failed(
@@ -198,6 +230,7 @@ def _failed(
         failed = replace(
             said,
             state=after(TRANSITIONS, before.state, BreakerEvent.PROBE_FAILED),
+            cause=NO_ANSWER if before.cause == ASKED_FOR_LONG else before.cause,
             probes=before.probes + 1,
             probe_until=None,
         )

@@ -47,6 +47,7 @@ REASONS: Mapping[str, str] = {
     "restored": "台账恢复前已外发，不再重发，待人工核对",
     "reconcile_difference": "对账差异",
     "arrival_missing": "应由他方报送的信用信息未到",
+    "asked_to_wait": "对方要求暂缓超过五分钟",
     "step_failing": "步骤一再出错",
     "lease_too_short": "剩余时间不够一次调用，下一轮再发",
     # why a handover was returned (退回)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from models.domain.breaking import (
+    ASKED_FOR_LONG,
     NOT_KNOWN_TO_THEM,
     WHOLE,
     BreakerRules,
@@ -118,6 +119,8 @@ async def _tell(conn: Conn, moves: Moves, desk: Desk) -> None:
 def _what(each: Standing) -> str:
     if each.cause == NOT_KNOWN_TO_THEM:
         return f"：{reason_name(each.cause)}"
+    if each.cause == ASKED_FOR_LONG:
+        return "要求暂缓超过五分钟，已暂停调用，每五分钟试一项，待发项恢复后自动续发"
     return "连续未成，已暂停调用，待发项恢复后自动续发"
 
 

@@ -223,6 +223,31 @@ async def test_asked_to_wait_opens_nothing_and_spares_the_others_of_that_departm
     assert set(await world.column("SELECT state FROM effects")) == {"accepted"}
 
 
+async def test_who_asks_for_a_day_is_seen_and_found_well_within_minutes(world):
+    dead, well = await two_departments(world, 60)
+    a_day = {"kind": "status", "status": 429, "code": "throttled", "retry_after": 86_400}
+    await world.faults("platform", pushes_to(dead, **a_day))
+    for _ in range(3):
+        await world.run(send_pushes)
+    assert await world.hits("platform") <= world.services.settings.calls_in_flight
+    assert await by_target(world) == {(dead, "planned"): 60, (well, "accepted"): 60}
+    (incident,) = (await list_incidents(world.services.ledger)).incidents
+    assert (incident.kind, incident.key, incident.count) == ("breaker_open", f"platform/{dead}", 60)
+    assert "要求暂缓超过五分钟" in incident.message
+    before = await world.hits("platform")
+    await probes_done(world)
+    assert await world.hits("platform") == before + 1, "one effect looks"
+    pauses = await world.column("SELECT probe_at - now() FROM breakers WHERE state = 'open'")
+    assert timedelta(seconds=290) < pauses[0] <= timedelta(seconds=300)
+    assert await world.value("SELECT max(not_before) - now() FROM effects") <= timedelta(seconds=300)
+    await world.faults("platform")
+    await probes_done(world)
+    await world.wait_is_over()
+    await world.run(send_pushes)
+    assert set(await world.column("SELECT state FROM effects")) == {"accepted"}
+    assert (await list_incidents(world.services.ledger)).incidents == ()
+
+
 async def test_what_is_in_doubt_is_looked_at_under_the_same_id(world):
     dead, _ = await two_departments(world, 20)
     await world.faults("platform", pushes_to(dead, kind="store_then_reset"))

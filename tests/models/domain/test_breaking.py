@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.domain.breaking import (
+    ASKED_FOR_LONG,
+    NO_ANSWER,
     NOT_KNOWN_TO_THEM,
     WHOLE,
     BreakerRules,
@@ -93,6 +95,33 @@ def test_asked_to_wait_opens_nothing_and_waits_for_that_target():
     assert ALL not in found
 
 
+def test_who_asks_for_a_day_stands_open_and_is_asked_again_in_minutes():
+    day, later = 86_400, NOW + timedelta(seconds=300)
+    found, moves = after(*[sign(A, Said.ASKED_TO_WAIT, wait_s=day)] * 3)
+    assert [event for _, event, _ in moves] == [BreakerEvent.TRIPPED]
+    assert (found[A].cause, found[A].opened_at, found[A].probe_at) == (ASKED_FOR_LONG, NOW, later)
+    assert ALL not in found
+    found[A] = probing(found[A], later + timedelta(seconds=60))
+    again = sign(A, Said.ASKED_TO_WAIT, wait_s=day, probe=A)
+    found, moves = after(again, standings=found, now=later)
+    assert [event for _, event, _ in moves] == [BreakerEvent.PROBE_FAILED]
+    assert (found[A].opened_at, found[A].probe_at) == (NOW, later + timedelta(seconds=300))
+    found[A] = probing(found[A], later + timedelta(seconds=660))
+    healed, _ = after(sign(A, Said.ALIVE, probe=A), standings=found, now=later + timedelta(seconds=300))
+    assert not healed[A].stops(later + timedelta(seconds=301)), "what they took ends what they asked for"
+    failed, _ = after(sign(A, probe=A), standings=found, now=later + timedelta(seconds=300))
+    assert (failed[A].state, failed[A].cause) == (BreakerState.OPEN, NO_ANSWER)
+
+
+def test_what_others_were_asked_puts_off_nobody_who_looks():
+    found, _ = after(sign(A, Said.ASKED_TO_WAIT, wait_s=86_400), standings=opened())
+    assert found[A].probe_at < NOW + timedelta(seconds=30), "who looks is not put off"
+    found[A] = probing(found[A], NOW + timedelta(seconds=60))
+    found, _ = after(sign(A, Said.ASKED_TO_WAIT, wait_s=300, probe=A), standings=found)
+    assert found[A].state is BreakerState.CLOSED
+    assert not found[A].stops(NOW + timedelta(seconds=301))
+
+
 @pytest.mark.parametrize("said", [Said.FAILED, Said.AWAY, Said.NOT_ADMITTED])
 def test_a_probe_that_fails_opens_again_for_longer(said):
     found = opened()
@@ -139,18 +168,23 @@ def test_pauses_grow_to_their_limit():
 SAID = st.sampled_from([Said.ALIVE, Said.FAILED, Said.AWAY, Said.NOT_ADMITTED, Said.ASKED_TO_WAIT])
 
 
-@given(st.lists(st.tuples(st.sampled_from([A, B, C, D]), SAID, st.booleans()), max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([A, B, C, D]), SAID, st.booleans(), st.sampled_from([3, 86_400])),
+        max_size=60,
+    )
+)
 def test_whatever_comes_the_rows_stay_such_as_the_ledger_takes(steps):
     found = {}
     now = NOW
-    for key, said, looks in steps:
+    for key, said, looks, wait_s in steps:
         now += timedelta(seconds=5)
         probe = None
         for mine in (key, ALL):
             if looks and mine in found and found[mine].wants_probe(now):
                 found[mine] = probing(found[mine], now + timedelta(seconds=9))
                 probe = mine
-        found, _ = after(sign(key, said, probe=probe, wait_s=3), standings=found, now=now)
+        found, _ = after(sign(key, said, probe=probe, wait_s=wait_s), standings=found, now=now)
         for each in found.values():
             assert (each.state is BreakerState.CLOSED) == (each.opened_at is None)
             assert (each.state is BreakerState.HALF_OPEN) == (each.probe_until is not None)
