@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
 
 from adapters.prefect_api.client import PrefectApi
-from adapters.prefect_api.values import LogLine, NewRun, State
+from adapters.prefect_api.values import LogLine, NewRun, PrefectSaidNo, State
 from models.domain.workdays import SHANGHAI
 from tasks import steps
 from tasks.composition import Services
@@ -20,7 +23,10 @@ from tasks.draining import worked
 from tasks.mirror.showing import AWAY
 from tasks.steps import Counts, Step
 
+log = structlog.get_logger(__name__)
+
 DEPLOYMENT = "dispatch"
+_SERVER_ERROR = 500
 _KEPT = 240
 """Minutes that wait for Prefect one by one; four hours."""
 _NAMES = {
@@ -64,6 +70,7 @@ class Minute:
 
     begun: datetime
     until: datetime
+    begun_to_tell: bool = False
     done: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, step: str, counts: Mapping[str, int]) -> None:
@@ -93,14 +100,15 @@ class Minute:
         state = State("FAILED", "有步骤出错") if self.failed else State("COMPLETED", "已完成")
         return NewRun(f"dispatch:{worker}:{self.begun.isoformat()}", name, state, {}, ("分发",))
 
-    def lines(self) -> list[tuple[str, int]]:
-        """One line a step, with its level; in the order of the procedure."""
-        found = []
+    def lines(self, run: UUID) -> list[LogLine]:
+        """One line a step, in the order of the procedure; each is known by its logger."""
+        found: list[LogLine] = []
         for step in steps.EVERY_STEP:
             counts = self.done.get(step.__name__, Counter())
-            line = line_of(step, counts)
-            if line:
-                found.append((line, 30 if counts["failed"] else 20))
+            if line := line_of(step, counts):
+                at = self.begun + timedelta(milliseconds=len(found))
+                level = 30 if counts["failed"] else 20
+                found.append(LogLine(run, at, line, level, f"shenguan.dispatch.{step.__name__}"))
         return found
 
 
@@ -156,12 +164,22 @@ class BatchRuns:
                     made = await prefect.create_runs(deployment, [run])
                     if run.key not in made:
                         return
-                    lines = [
-                        LogLine(made[run.key], minute.begun + timedelta(milliseconds=place), text, level)
-                        for place, (text, level) in enumerate(minute.lines())
-                    ]
+                    await self._tell_lines(prefect, minute, made[run.key])
                     self.waiting.pop(0)
-                    await prefect.write_logs(lines)
+
+    async def _tell_lines(self, prefect: PrefectApi, minute: Minute, run: UUID) -> None:
+        """Write what is not there yet: an answer that was lost leaves open whether the lines are."""
+        there: set[str] = set()
+        if minute.begun_to_tell:
+            there = {logger for _, logger in await prefect.loggers_of([run])}
+        minute.begun_to_tell = True
+        try:
+            await prefect.write_logs([line for line in minute.lines(run) if line.logger not in there])
+        except PrefectSaidNo as said:
+            if said.status >= _SERVER_ERROR:
+                raise
+            # It will not take these lines tomorrow either, and the minutes behind them wait.
+            log.warning("batch_runs.lines_not_taken", status=said.status)
 
     def _close(self) -> None:
         minute, self._open = self._open, None

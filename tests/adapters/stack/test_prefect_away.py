@@ -3,7 +3,10 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
+import socket
+import threading
 
 import pytest
 
@@ -12,6 +15,8 @@ from adapters.sandbox.world.identity import mobile
 from config.city import load_city
 from tasks.city_loading import load_city_into
 from tasks.dispatcher import dispatch
+from tasks.mirror.batch_runs import BatchRuns
+from tests.faults.proxies import Door
 from tests.tasks.records import CHEMICALS, NOW, case, serial
 from tests.tasks.running import Outside, running
 
@@ -52,6 +57,68 @@ def outside(tmp_path):
     systems = Outside(tmp_path).start()
     yield systems
     systems.stop()
+
+
+class LogsDoor(Door):
+    """A way to Prefect on which the first lines are lost, or else the answer that they are stored."""
+
+    def __init__(self, port, *, stored):
+        self._port, self._stored = port, stored
+        super().__init__()
+
+    def carry(self, client):
+        with socket.create_connection(("127.0.0.1", self._port)) as server:
+            lost = threading.Event()
+            back = threading.Thread(target=self._bring_back, args=(server, client, lost), daemon=True)
+            back.start()
+            while piece := client.recv(65536):
+                if b"POST /api/logs/ " in piece and not self.hit:
+                    self.struck()
+                    if not self._stored:
+                        break
+                    lost.set()
+                server.sendall(piece)
+            server.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def _bring_back(self, server, client, lost):
+        while piece := server.recv(65536):
+            if lost.is_set():
+                break
+            client.sendall(piece)
+        client.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_minute_whose_telling_was_cut_has_each_line_once(
+    cluster, database, keyring_file, deployed, outside, stored
+):
+    door = LogsDoor(deployed.port, stored=stored)
+    settings = outside.settings(
+        cluster.url("app", database),
+        keyring_file,
+        prefect_api_url=f"http://127.0.0.1:{door.port}/api",
+        prefect_api_auth=deployed.auth,
+    )
+    pushed = secrets.randbelow(10**6) + 10**6
+    stop = asyncio.Event()
+    async with running(outside, settings) as world:
+        batches = BatchRuns(world.services)
+        batches.note({"send_pushes": {"accepted": pushed}, "tell_liaisons": {"accepted": 7}})
+        telling = asyncio.create_task(batches.keep_telling(stop, every_s=0.1))
+        for _ in range(600):
+            if door.hit and not batches.waiting:
+                break
+            await asyncio.sleep(0.05)
+        stop.set()
+        await telling
+        assert (door.hit, batches.waiting) == (1, [])
+    door.close()
+    async with PrefectApi(deployed.api_url, auth=deployed.auth) as prefect:
+        named = {"flow_runs": {"name": {"like_": f"推送 {pushed}"}}}
+        (run,) = await prefect._wire.post("/flow_runs/filter", named)
+        lines = await prefect._wire.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+    assert sorted(line["name"].rpartition(".")[2] for line in lines) == ["send_pushes", "tell_liaisons"]
 
 
 async def _batches(server, until):
