@@ -34,6 +34,7 @@ _FIRST_WAIT_S = 30.0
 _LONGEST_WAIT_S = 3600.0
 _NAME_LIMIT = 40
 _SUBJECT_LIMIT = 120
+_PERSONAL = "（疑似个人信息）"
 _OLD = "口令已过期"
 
 
@@ -141,7 +142,7 @@ async def disable_operator(ledger: Ledger, name: str) -> OperatorEnded:
     async with ledger.writing() as conn:
         identity = await operators.disable(conn, name)
         if identity is None:
-            raise NoSuchAccount(name, "没有在用的同名账户")
+            raise NoSuchAccount(_said(name), "没有在用的同名账户")
         await operators.write_act(
             conn, identity, name=name, act="operator_disable", subject=name, outcome="done"
         )
@@ -158,7 +159,7 @@ async def unlock_operator(ledger: Ledger, name: str) -> OperatorUnlocked:
     async with ledger.writing() as conn:
         account = await operators.lock(conn, name)
         if account is None:
-            raise NoSuchAccount(name, "没有在用的同名账户")
+            raise NoSuchAccount(_said(name), "没有在用的同名账户")
         wrong = sum(row["wrong"] for row in await operators.guessed(conn) if row["id"] == account["id"])
         await operators.write_act(
             conn, account["id"], name=name, act="operator_unlock", subject=name, outcome="done"
@@ -227,7 +228,7 @@ async def prove(
             outcome, why, step = await _judge(
                 conn, account["id"], secret, code, door=door, now_s=account["seconds"], given_s=given_s
             )
-        written = name[:_NAME_LIMIT] if account or not looks_personal(name) else "（疑似个人信息）"
+        written = name[:_NAME_LIMIT] if account else _said(name)
         await operators.write_act(
             conn, identity, name=written, act=act, subject=subject, outcome=outcome, step=step, door=door
         )
@@ -297,7 +298,14 @@ def _spoken(seconds: float) -> str:
 def _readable(name: str) -> str:
     name = plain_name(name)
     if not name or len(name) > _NAME_LIMIT:
-        raise NoSuchAccount(name[:_NAME_LIMIT], f"名称应为 1 至 {_NAME_LIMIT} 个字")
+        raise NoSuchAccount(_said(name), f"名称应为 1 至 {_NAME_LIMIT} 个字")
     if any(unicodedata.category(sign).startswith("C") for sign in name):
         raise NoSuchAccount("（不可读）", "名称中有不可见的字符")
+    if looks_personal(name):
+        raise NoSuchAccount(_PERSONAL, "名称疑似身份证号或手机号，它会出现在经过与看板上；请用姓名或代号")
     return name
+
+
+def _said(name: str) -> str:
+    """A name that no account has, as it may be repeated: somebody may have typed a number into its place."""
+    return _PERSONAL if looks_personal(name) else name[:_NAME_LIMIT]

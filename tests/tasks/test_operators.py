@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -187,6 +189,18 @@ async def test_who_is_disabled_or_unknown_is_nobody_and_a_new_account_is_another
 async def test_a_name_is_one_that_people_can_read(desk, name):
     with pytest.raises(NoSuchAccount):
         await desk(name)
+
+
+@pytest.mark.parametrize("number", ["13812345678", "430903198001011231", "王五 １３８１２３４５６７８"])
+async def test_a_persons_number_is_no_name_and_is_not_repeated(desk, number):
+    ledger = desk.world.services.ledger
+    for deed in (desk, partial(disable_operator, ledger), partial(unlock_operator, ledger)):
+        with pytest.raises(NoSuchAccount) as told:
+            await deed(number)
+        assert "疑似个人信息" in str(told.value)
+        assert not re.search(r"\d{5}", repr(told.value))
+    assert await desk.world.rows("SELECT FROM operators") == []
+    assert await desk.world.rows("SELECT FROM operator_acts") == []
 
 
 async def test_the_secret_lies_sealed_and_bound_to_its_account(desk):
