@@ -51,6 +51,7 @@ async def match_receipts(ledger: Ledger, sealing: Sealing, calendar: Calendar, *
             [
                 texts.Reported(
                     each.row["id"],
+                    each.row["position"],
                     each.record.msg_group,
                     sealing.index("phone", each.record.mobile),
                     each.record.status,

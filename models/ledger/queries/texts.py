@@ -213,6 +213,8 @@ class Reported:
     """A receipt as the ledger looks for its text: by their number, or by our reference where they told it."""
 
     id: UUID
+    position: int
+    """Its place among all that came."""
     number: str
     phone_index: bytes
     status: str
@@ -222,8 +224,9 @@ class Reported:
 async def report(conn: Conn, rows: Sequence[Reported]) -> tuple[set[UUID], list[dict[str, Any]]]:
     """Write receipts at their texts: the inbox ids that found one, and the late proofs among them.
 
-    ``DELIVRD`` is delivered, all else is not. The first receipt of a text stands; a receipt also
-    proves that the gateway took a text of unknown outcome. One that comes after the text was held is
+    ``DELIVRD`` is delivered, all else is not. Of a text that left, the receipt that came first stands; a
+    receipt also proves that the gateway took a text of unknown outcome. What is told of a text that has not
+    left is believed of none. One that comes after the text was held is
     a late proof (own_id, from_state, to_state, case_id, one for each case it told of): what it said and
     nobody was told since counts as told, unless it is known not to have arrived.
     """
@@ -232,18 +235,22 @@ async def report(conn: Conn, rows: Sequence[Reported]) -> tuple[set[UUID], list[
     cursor = await conn.execute(
         """
         WITH given AS (
-            SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bytea[], %s::text[], %s::text[])
-                g (id, number, phone, status, reference)),
+            SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[])
+                g (id, position, number, phone, status, reference)),
         r AS (
-            SELECT g.id, g.status, e.own_id, e.state FROM given g
+            SELECT g.id, g.position, g.status, e.own_id, e.state, e.confirmed_by FROM given g
             JOIN effects e ON e.receipt_number = g.number AND e.channel = 'sms'
             JOIN sms_texts t ON t.own_id = e.own_id AND t.phone_index = g.phone
             UNION
-            SELECT g.id, g.status, e.own_id, e.state FROM given g
+            SELECT g.id, g.position, g.status, e.own_id, e.state, e.confirmed_by FROM given g
             JOIN sms_texts t ON t.reference = g.reference AND t.phone_index = g.phone
             JOIN effects e ON e.own_id = t.own_id AND e.state NOT IN ('leased', 'intent')
             WHERE g.reference <> ''),
-        first AS (SELECT DISTINCT ON (own_id) own_id, status, state FROM r ORDER BY own_id, status),
+        first AS (
+            SELECT DISTINCT ON (own_id) own_id, status, state FROM r
+            WHERE state IN ('accepted', 'unknown', 'held', 'delivered', 'undelivered')
+                OR state = 'planned' AND confirmed_by IS NOT NULL
+            ORDER BY own_id, position),
         noted AS (
             UPDATE sms_texts t SET report_status = f.status, report_at = clock_timestamp() FROM first f
             WHERE t.own_id = f.own_id AND t.report_status IS NULL),
@@ -262,7 +269,7 @@ async def report(conn: Conn, rows: Sequence[Reported]) -> tuple[set[UUID], list[
             LEFT JOIN sms_news n ON n.carried_by = m.own_id OR n.sms_own_id = m.own_id
             WHERE m.from_state IN ('held', 'planned')
         """,
-        arrays(((r.id, r.number, r.phone_index, r.status, r.reference) for r in rows), 5),
+        arrays(((r.id, r.position, r.number, r.phone_index, r.status, r.reference) for r in rows), 6),
     )
     found = await cursor.fetchall()
     return {row["id"] for row in found if row["id"]}, [row for row in found if row["own_id"]]
