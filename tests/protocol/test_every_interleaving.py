@@ -1,5 +1,7 @@
 """Every interleaving of the effect protocol: ours is safe, each weaker one is not, and here is how."""
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -45,9 +47,24 @@ def test_each_weaker_protocol_is_unsafe(protocol, finding):
     assert last.startswith(finding)
 
 
+def spoken_of(source):
+    """The events a program names as ``E.<event>``; neither a longer name nor a comment is one."""
+    return {
+        EffectEvent[node.attr]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "E"
+    }
+
+
 def test_the_model_speaks_of_every_event_but_those_of_people_and_late_receipts():
     """A new event in the table is either modelled or listed here."""
-    source = Path(model.__file__).read_text()
-    unmodelled = {event for event in EffectEvent if f"E.{event.name}" not in source}
+    unmodelled = set(EffectEvent) - spoken_of(Path(model.__file__).read_text())
     assert unmodelled == {EffectEvent.ASKED_AGAIN, EffectEvent.RELEASED, EffectEvent.UNDELIVERED}
     assert {event for _, event in TRANSITIONS} == set(EffectEvent)
+
+
+def test_a_longer_name_speaks_of_no_shorter_one():
+    source = Path(model.__file__).read_text()
+    assert EffectEvent.LEASED in spoken_of(source)
+    without = re.sub(r"\bE\.LEASED\b", "E.LEASED_TO_REPEAT", source) + "\n# once E.LEASED"
+    assert spoken_of(source) - spoken_of(without) == {EffectEvent.LEASED}
