@@ -35,9 +35,9 @@ MESSAGES = {
     LOCKED: "台账比对外已发出的内容旧（可能由备份恢复），外发已锁定；"
     "请运行 shenguan reconcile --after-restore",
     MISSING: "本机没有这套台账的外发日志，本机不外发；台账由备份恢复的请运行 shenguan reconcile"
-    " --after-restore，新增的主机请运行 shenguan reconcile --new-host",
+    " --after-restore，新增的主机请运行 shenguan reconcile --new-host --by 经办人",
     EMPTY: "台账从未外发，本机却有外发日志（可能恢复到了首次外发之前的备份），外发已锁定；由备份恢复的请运行"
-    " shenguan reconcile --after-restore，确为全新台账的请运行 shenguan reconcile --new-ledger",
+    " shenguan reconcile --after-restore，确为全新台账的请运行 shenguan reconcile --new-ledger --by 经办人",
     BROKEN: "本机外发日志不可信，本机不外发；请查看值班手册“外发日志”一节",
 }
 

@@ -1,5 +1,6 @@
-"""Every command line a page shows is one the real command line takes."""
+"""Every command line a page shows, or a sentence advises, is one the real command line takes."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ import typer
 from typer.main import get_command
 
 from flows.cli import app
-from tests.repository.source import shown, tracked
+from tests.repository.source import modules, shown, tracked, tree
 
 INLINE = re.compile(r"`(?:\.venv/bin/)?shenguan\s([^`]*)`")
 FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"(?:^|[ /])shenguan (.*)", re.MULTILINE)
+CHINESE = re.compile(r"[一-鿿]")
+_VALUE = r"[^\s，。；：、“”（）`-][^\s，。；：、“”（）`]*"
+ADVICE = re.compile(rf"shenguan ([a-z][a-z-]*(?: [a-z][a-z-]*)?(?: --[a-z-]+(?: {_VALUE})?)*)")
 
 LABELS = {"evidence salt"}
 """Words that another text is hashed with; no command."""
@@ -27,7 +31,7 @@ SIGNED = {
 
 
 def told() -> Iterator[tuple[str, str]]:
-    """Page and what stands behind ``shenguan``, once each."""
+    """Page, or module with a Chinese sentence, and what stands behind ``shenguan`` there."""
     for page in tracked():
         if page.suffix != ".md":
             continue
@@ -36,6 +40,10 @@ def told() -> Iterator[tuple[str, str]]:
         lines = [line for block in blocks for line in LINE.findall(block)]
         lines += INLINE.findall(FENCED.sub("", text))
         yield from ((shown(page), line) for line in dict.fromkeys(" ".join(line.split()) for line in lines))
+    for module in modules():
+        texts = [node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant)]
+        said = [text for text in texts if isinstance(text, str) and CHINESE.search(text)]
+        yield from ((shown(module), line) for text in said for line in ADVICE.findall(text))
 
 
 def words(line: str) -> list[str]:
@@ -63,7 +71,9 @@ def refusal(line: str) -> str | None:
     return f"{', '.join(signs)} without --by" if signs and not params["by"] else None
 
 
-def test_every_command_line_of_the_pages_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_line_that_people_read_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = list(told())
     monkeypatch.chdir(tmp_path)
     for name in {word for _, line in lines for word in words(line) if re.fullmatch(r"[^-/][^/]*", word)}:
@@ -73,6 +83,7 @@ def test_every_command_line_of_the_pages_is_taken(tmp_path: Path, monkeypatch: p
         "README.zh.md",
         "docs/runbook.md",
         "docs/runbook.zh.md",
+        "tasks/doctor/examining.py",
     }
     refused = [
         f"{page}: shenguan {line}: {why}"
