@@ -37,7 +37,7 @@ class Robot(BaseHTTPRequestHandler):
     def do_POST(self):
         told = self.rfile.read(int(self.headers["content-length"]))
         with (folder / "alerts.jsonl").open("ab") as book:
-            book.write(told + b"\\n")
+            book.write(json.dumps(json.loads(told), ensure_ascii=False).encode() + b"\\n")
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
