@@ -48,6 +48,15 @@ async def test_a_person_s_number_in_place_of_a_matter_s_is_quarantined_and_named
         assert number not in str(shown), table
 
 
+async def test_a_record_that_cannot_be_read_is_not_known_by_a_person_s_number_either(world):
+    number = "430903198001011233"
+    await world.arrive(json.dumps(case(serial()) | {"case_no": number}).encode()[:-20])
+    await world.run(take_in_cases, admit_cases)
+    (row,) = await world.rows("SELECT * FROM quarantine")
+    assert (row["rule"], row["record_key"][:7]) == ("not-json", "疑似个人号码-")
+    assert number not in str(await world.rows("SELECT * FROM inbox"))
+
+
 async def test_a_quarantined_record_is_released_after_correction(world):
     number = serial()
     await world.arrive(case(number, status="77"))
