@@ -16,7 +16,7 @@ _PATIENCE_S = 900.0
 async def beside(services: Services) -> dict[str, Any]:
     """How long the mirror needs after the work until every case shows where it stands."""
     begun = time.perf_counter()
-    await ours.beside(services)  # the pass it is in comes to its end
+    other = await ours.beside(services)  # the pass it is in comes to its end
     mirroring = Mirroring(services)
     shown = await mirroring.show()
     while shown is not None and shown.reachable and shown.behind:
@@ -24,4 +24,4 @@ async def beside(services: Services) -> dict[str, Any]:
         shown = await mirroring.show()
     assert shown is not None, "there is no Prefect to show the cases in"
     assert shown.reachable, "Prefect has gone away"
-    return {"catch_up_s": time.perf_counter() - begun}
+    return {**other, "catch_up_s": time.perf_counter() - begun}
