@@ -164,3 +164,13 @@ def _empty(url):
         conn.execute("SET session_replication_role = replica")
         conn.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         conn.execute("SELECT begin_month()")
+
+
+@pytest.fixture
+async def clean(world):
+    """A world in which the outside holds nothing of this day that is not ours."""
+    for kind in ("platform", "credit"):
+        there = [line["own_id"] for line in world.outside.stored(kind)]
+        await asyncio.to_thread(world.outside.control, kind, "lose", {"own_ids": there})
+    world._before = {kind: len(world.outside.stored(kind)) for kind in world._before}
+    return world
