@@ -5,6 +5,7 @@ Measurements and the choice of client: ``docs/decisions/0001-http-transport.md``
 """
 
 import asyncio
+import re
 import select
 import ssl
 from collections.abc import Iterable, Mapping
@@ -181,7 +182,9 @@ _FAILURES = (
 )
 
 
-_HEAD_ENDS, _CHUNKS_END, _ANSWER_BEGINS = b"\r\n\r\n", b"0\r\n\r\n", b"HTTP/1."
+_HEAD_END = re.compile(rb"\n\r?\n")
+"""Where the head of an answer ends, as the parser below finds it."""
+_CHUNKS_END, _ANSWER_BEGINS = b"0\r\n\r\n", b"HTTP/1."
 
 
 class _Departure:
@@ -203,22 +206,29 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
         self._socket: Any = None
+        self._tls: Any = None
         self._poll = select.poll()
-        self._came, self._head, self._last, self._tail = 0, b"", b"", b""
+        self._came, self._head, self._head_ends, self._last, self._tail = 0, b"", 0, b"", b""
+        self._cut = False
         self._takes_calls = True
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         came = await self._stream.read(max_bytes, timeout)
         self._came += len(came)
-        if _HEAD_ENDS not in self._head:
+        if not self._head_ends:
             self._head += came
+            found = _HEAD_END.search(self._head)
+            self._head_ends = found.end() if found else 0
         self._tail = (self._tail + came)[-len(_CHUNKS_END) :]
         self._last = came
+        # A full read may have left a rest below us, where no poll shows it.
+        self._cut = len(came) >= max_bytes
         return came
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         _departure.get().begun = True
-        self._came, self._head, self._last, self._tail = 0, b"", b"", b""
+        self._came, self._head, self._head_ends, self._last, self._tail = 0, b"", 0, b"", b""
+        self._takes_calls = False  # until its answer has ended as it said
         await self._stream.write(buffer, timeout)
 
     def ended(self, body: int, *, chunked: bool) -> None:
@@ -227,12 +237,12 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
         The frames of a body in chunks are not counted: there the last bytes must be its end, and what was
         read last must hold no other answer's beginning.
         """
-        head = self._head.find(_HEAD_ENDS) + len(_HEAD_ENDS)
         if chunked:
             begins = self._last.count(_ANSWER_BEGINS) - self._last.startswith(_ANSWER_BEGINS)
-            self._takes_calls = self._tail == _CHUNKS_END and not begins
+            whole = self._tail == _CHUNKS_END and not begins
         else:
-            self._takes_calls = self._came == head + body
+            whole = bool(self._head_ends) and self._came == self._head_ends + body
+        self._takes_calls = whole and not self._cut
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -257,9 +267,22 @@ class _WatchedStream(httpcore2.AsyncNetworkStream):
             self._socket = self._stream.get_extra_info("socket")
             if self._socket is None or self._socket.fileno() < 0:
                 return True
+            self._tls = self._stream.get_extra_info("ssl_object")
             self._poll.register(self._socket.fileno(), select.POLLIN)
         # A closed one is no file any more, and its number may be another's by now.
-        return self._socket.fileno() < 0 or bool(self._poll.poll(0))
+        return self._socket.fileno() < 0 or bool(self._poll.poll(0)) or self._holds_a_record()
+
+    def _holds_a_record(self) -> bool:
+        """Whether TLS took more off the socket than the answer; what this takes out, no call needs."""
+        if self._tls is None:
+            return False
+        try:
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:
+            return True
+        return True
 
 
 class _WatchedNetwork(httpcore2.AsyncNetworkBackend):

@@ -1,7 +1,6 @@
 """What the transport says of every way a call can end, on real sockets."""
 
 import asyncio
-import datetime as dt
 import gzip
 import pickle
 import socket
@@ -9,12 +8,10 @@ import ssl
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.transport import KEPT_BYTES, Transport
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
+from tests.adapters.certificates import certificate_of_this_host
 
 SECRET_NAME = "王小明430902199001011234"
 
@@ -291,7 +288,7 @@ async def test_tls_to_a_server_that_speaks_none_is_not_done(hostile):
 
 @pytest.mark.parametrize("trusted", [False, True])
 async def test_a_certificate_is_checked_before_anything_leaves(tmp_path, trusted):
-    certificate, key = _certificate(tmp_path)
+    certificate, key = certificate_of_this_host(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     seen = []
@@ -331,36 +328,3 @@ async def test_errors_say_nothing_of_what_was_sent_and_survive_pickling(hostile)
 def test_a_base_address_that_is_none_is_refused(url):
     with pytest.raises(ValueError, match="base address"):
         Transport(url, target="t")
-
-
-def _certificate(folder):
-    import ipaddress
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "cert.pem", folder / "key.pem"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
