@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from adapters.problems import Meaning, effect_finding, read_problem, retry_after
 from adapters.signing import Signer
-from adapters.strict_json import NotStrict, read, read_page
+from adapters.strict_json import NotStrict, read, read_page, without_doubles
 from adapters.transport import KEPT_BYTES, TOO_LARGE, Answer, Transport
 from adapters.values import Page
 from models.domain.errors import NotDone, OutcomeUnknown, Refused, ShenguanError, Throttled, Unreadable
@@ -218,8 +218,8 @@ def _shaped(
     answer: Answer, shape: TypeAdapter[T], broken: Callable[[str], ShenguanError], *, by_row: bool
 ) -> T:
     try:
-        read(answer.body, nul=by_row)
-        return shape.validate_json(answer.body, strict=True)
+        read(answer.body, by_part=by_row)
+        return shape.validate_json(without_doubles(answer.body) if by_row else answer.body, strict=True)
     except NotStrict as found:
         raise broken(found.rule) from None
     except ValidationError:

@@ -134,11 +134,12 @@ def retry_after(answer: Answer) -> float | None:
         return min(float(said[:9]), _WAIT_LIMIT_S)
     try:
         until = parsedate_to_datetime(said)
-    except (ValueError, TypeError):
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        asked = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), _WAIT_LIMIT_S)
+    return min(max(asked, 0.0), _WAIT_LIMIT_S)
 
 
 def _name(value: Any) -> str:

@@ -1,9 +1,9 @@
 """The answers about stored effects that the platform and the credit system share, read strictly."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters.exchange import Exchange, escaped, stated
 from adapters.strict_json import says_nul
@@ -24,16 +24,31 @@ class Wire(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        found = at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ValueError("beyond the calendar")
+    return found
+
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time with its zone, in UTC; at the edges of the calendar no other zone has it."""
+
+
 class ReceiptWire(Wire):
     """``account`` is there for pushes only."""
 
     number: Word
-    at: AwareDatetime
+    at: Moment
     account: Word | None = None
 
     def receipt(self, content_sha256: str, *, repeated: bool) -> Receipt:
         """As our value."""
-        return Receipt(self.number, self.at.astimezone(UTC), self.account, content_sha256, repeated)
+        return Receipt(self.number, self.at, self.account, content_sha256, repeated)
 
 
 class TakenWire(Wire):

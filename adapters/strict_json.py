@@ -1,5 +1,6 @@
-"""JSON from outside, read with limits: no NaN, no NUL, no lone surrogates, no deep nesting, UTF-8 only."""
+"""JSON from outside, read with limits: no NaN, no NUL, no lone surrogates, no deep nesting, no name twice."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]
 # A backslash that is no part of a written backslash before it.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _IN_ITEMS = 2  # the outer object, then its list
+_LONG = 19  # digits of a number that may need more than 64 bits
 
 
 class NotStrict(Exception):  # noqa: N818 - a finding, turned at the edge into Unreadable or OutcomeUnknown
     """The bytes break a rule.
 
-    ``not-json``, ``control-character``, ``too-deep``, ``too-many-values``, ``wrong-shape``.
+    ``not-json``, ``control-character``, ``too-deep``, ``too-many-values``, ``wrong-shape``, ``name-twice``.
     """
 
     def __init__(self, rule: str) -> None:
@@ -35,8 +37,10 @@ class NotStrict(Exception):  # noqa: N818 - a finding, turned at the edge into U
         self.rule = rule
 
 
-def read(raw: bytes, *, nul: bool = False) -> Any:
-    """The value in the bytes. ``nul`` leaves U+0000 to who judges the parts, each for itself.
+def read(raw: bytes, *, by_part: bool = False) -> Any:
+    """The value in the bytes. ``by_part`` leaves U+0000 and names said twice to who judges the parts.
+
+    An object that says a name twice says two things, and which of them is meant is anybody's guess.
 
     Raises:
         NotStrict: with the rule they break.
@@ -48,9 +52,41 @@ def read(raw: bytes, *, nul: bool = False) -> Any:
     ):
         raise NotStrict("too-deep")
     value = _loads(raw)
-    if not nul and says_nul(raw):
+    if by_part:
+        return value
+    if says_nul(raw):
         raise NotStrict("control-character")
+    if _says_twice(raw):
+        raise NotStrict("name-twice")
     return value
+
+
+def without_doubles(raw: bytes) -> bytes:
+    """The same JSON, which was read before, with null for each object that says a name twice."""
+    if not _says_twice(raw):
+        return raw
+    return orjson.dumps(json.loads(raw, object_pairs_hook=_once_or_nothing, parse_int=_whole))
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < _LONG else float(digits)
+
+
+def _once_or_nothing(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else None
+
+
+def _says_twice(raw: bytes) -> bool:
+    found = False
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found = found or len({name for name, _ in pairs}) < len(pairs)
+
+    if b"{" in raw:
+        json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
+    return found
 
 
 def says_nul(raw: bytes) -> bool:

@@ -1,13 +1,13 @@
 """The credit system's answers, read strictly, each row for itself."""
 
-from datetime import UTC, date
+from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from adapters.problems import named_fields
-from adapters.receipts import ReceiptWire, Sha256, Wire, Word
+from adapters.receipts import Moment, ReceiptWire, Sha256, Wire, Word
 from adapters.strict_json import says_nul
 from adapters.values import Arrival, CreditMark, CreditMeasure, PartyCredit, ReportAnswer
 
@@ -45,7 +45,7 @@ class PartyWire(Wire):
 
     ref: Word
     number: Word
-    checked_at: AwareDatetime
+    checked_at: Moment
     grade: Literal["good", "ordinary", "bad"]
     records: Annotated[list[MarkWire], Field(max_length=1000)]
 
@@ -61,18 +61,18 @@ class PartyWire(Wire):
             )
             for mark in self.records
         )
-        return PartyCredit(self.ref, self.number, self.checked_at.astimezone(UTC), self.grade, marks)
+        return PartyCredit(self.ref, self.number, self.checked_at, self.grade, marks)
 
 
 class ArrivalWire(Wire):
     """The answer about one document."""
 
     ref: Word
-    arrived_at: AwareDatetime | None
+    arrived_at: Moment | None
 
     def arrival(self) -> Arrival:
         """As our value."""
-        return Arrival(self.ref, self.arrived_at.astimezone(UTC) if self.arrived_at else None)
+        return Arrival(self.ref, self.arrived_at)
 
 
 class ReportWire(Wire):

@@ -169,3 +169,10 @@ def test_reports_come_in_arrays_and_each_keeps_its_own_bytes():
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[", b"null", b"[1]", b"\xff", b'[{"a":' + b"[" * 99])
 def test_what_is_no_report_is_kept_as_one(raw):
     assert [receipt for _, receipt in read_reports(raw)] == [None]
+
+
+async def test_an_answer_that_contradicts_itself_gives_the_text_to_no_other_gateway(sent):
+    said = (
+        b'{"Code":"OK","BizId":"900619746936498440^0","RequestId":"R","Code":"isv.OUT_OF_SERVICE","BizId":""}'
+    )
+    assert isinstance(await sent(said), OutcomeUnknown)

@@ -178,3 +178,16 @@ async def test_a_refused_query_names_its_fields(talking):
         with pytest.raises(Refused) as caught:
             await CreditClient(exchange).query_parties([party("r1")], purpose="acceptance", legal_basis="x")
     assert caught.value.fields == ("parties[0].name:length",)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+async def test_a_time_beyond_the_calendar_spoils_its_own_row_only(reported, at):
+    answers = await reported(["CR1", "CR2"], [row("CR1", receipt=RECEIPT | {"at": at}), row("CR2")])
+    assert [answer.code for answer in answers] == ["unknown", "accepted"]
+
+
+async def test_a_row_that_says_a_name_twice_says_nothing_and_spoils_no_other(reported):
+    twice = json.dumps(row("CR1")).encode()[:-1] + b',"code":"refused"}'
+    rows = b'{"results":[' + twice + b"," + json.dumps(row("CR2")).encode() + b"]}"
+    answers = await reported(["CR1", "CR2"], rows)
+    assert [answer.code for answer in answers] == ["unknown", "accepted"]

@@ -69,6 +69,29 @@ async def test_an_answer_to_another_effect_says_nothing_of_ours(pushed):
     assert receipt.number == "TS1"
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+async def test_a_time_beyond_the_calendar_is_no_receipt(pushed, at):
+    assert isinstance(await pushed(TAKEN | {"receipt": RECEIPT | {"at": at}}, status=201), OutcomeUnknown)
+
+
+async def test_an_answer_that_contradicts_itself_proves_nothing(pushed):
+    said = json.dumps(problem("content-conflict", 503)).encode()[:-1] + b',"code":"not-processed"}'
+    assert isinstance(await pushed(said, status=503, kind=PROBLEM), OutcomeUnknown)
+    twice = json.dumps(TAKEN).encode()[:-1] + b',"content_sha256":"' + OURS.encode() + b'"}'
+    assert isinstance(await pushed(twice, status=201), OutcomeUnknown)
+
+
+async def test_a_wait_until_a_day_that_no_calendar_has_is_no_wait(pushed):
+    error = await pushed(
+        problem("throttled", 429),
+        status=429,
+        kind=PROBLEM,
+        retry_after="Mon, 01 Jan 2024 00:00:00 +99999999999999",
+    )
+    assert isinstance(error, Throttled)
+    assert error.retry_after is None
+
+
 MEANT = {
     (400, "malformed"): Refused,
     (404, "not-found"): NotDone,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import strict_json
-from adapters.strict_json import DEPTH_LIMIT, ITEM_LIMIT, NotStrict, read, read_page
+from adapters.strict_json import DEPTH_LIMIT, ITEM_LIMIT, NotStrict, read, read_page, without_doubles
 
 VALUES = st.recursive(
     st.none()
@@ -144,3 +144,32 @@ def test_a_broken_page_is_named(raw, rule):
     with pytest.raises(NotStrict) as caught:
         read_page(raw, most=10)
     assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":1,"a":1}', b'[{"b":{"a":1,"c":2,"a":3}}]', b'{"a":1,"\\u0061":2}'],
+    ids=["plain", "deep", "spelt"],
+)
+def test_a_name_said_twice_is_nobodys_answer(raw):
+    with pytest.raises(NotStrict) as caught:
+        read(raw)
+    assert caught.value.rule == "name-twice"
+    assert b"null" in without_doubles(raw)
+
+
+@given(VALUES)
+def test_what_says_each_name_once_stays_as_it_is(value):
+    raw = json.dumps(value).encode()
+    assert without_doubles(raw) == raw
+    if b"\\u0000" not in raw:
+        assert read(raw) == value
+
+
+def test_the_parts_around_a_double_stay_as_they_were():
+    raw = b'{"results":[{"n":12345678901234567890123,"x":1},{"x":1,"x":2},{"x":-3,"y":1.5}]}'
+    assert json.loads(without_doubles(raw))["results"] == [
+        {"n": 1.2345678901234568e22, "x": 1},
+        None,
+        {"x": -3, "y": 1.5},
+    ]
