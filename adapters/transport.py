@@ -184,7 +184,7 @@ _FAILURES = (
 
 _HEAD_END = re.compile(rb"\n\r?\n")
 """Where the head of an answer ends, as the parser below finds it."""
-_CHUNKS_END, _ANSWER_BEGINS = b"0\r\n\r\n", b"HTTP/1."
+_CHUNKS_END, _ANSWER_BEGINS = b"0\r\n\r\n", b"HTTP/"
 
 
 class _Departure:

@@ -19,6 +19,7 @@ from tasks import receipts as receipt_steps
 from tasks.admission import admitting as admission
 from tasks.admission import routing
 from tasks.composition import Services
+from tasks.evidence.sealer import EvidenceBroken, SealingStopped
 from tasks.operators import again
 from tasks.paging import Ask, in_pieces
 from tasks.sending import dispatch, lines, pacing, probing
@@ -310,8 +311,11 @@ async def attempted(step: Step, services: Services) -> Counts:
         said = str(surprise) if isinstance(surprise, ShenguanError) else ""
         kind, name = type(surprise).__name__, step.__name__
         log.error("step.failed", step=name, error=kind, said=said)  # noqa: TRY400
-        shown = (step.__doc__ or name).rstrip(".")
-        await services.failing.failed(services.ledger, services.calendar, name, shown, said or kind)
+        if not isinstance(
+            surprise, EvidenceBroken | SealingStopped
+        ):  # that one stands in front of a person already
+            shown = (step.__doc__ or name).rstrip(".")
+            await services.failing.failed(services.ledger, services.calendar, name, shown, said or kind)
         return {"failed": 1}
     await services.failing.worked(services.ledger, step.__name__)
     return counts

@@ -137,6 +137,7 @@ STRAYS = {
     "an answer in chunks": CHUNKED.replace(b"first", b"stray"),
     "a refusal": b"HTTP/1.1 422 No\r\ncontent-length: 2\r\n\r\n{}",
     "a failure": b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n",
+    "an answer of another version": CHUNKED.replace(b"first", b"stray").replace(b"/1.1", b"/3.1"),
     "a beginning": b"HTTP/1.1 200 OK\r\ncontent-le",
     "a byte": b"\n",
 }
