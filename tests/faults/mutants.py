@@ -144,8 +144,8 @@ MUTANTS = [
             ),
             (
                 "tasks/restore/guarding.py",
-                "await asyncio.to_thread(self._journal.append, self._wave.mark, self._wave.entries, self._wave.day)",
-                "await asyncio.sleep(0)",
+                "to_thread(self._journal.append, self._wave.mark, self._wave.entries, self._wave.day)",
+                "sleep(0)",
             ),
         ),
     ),
