@@ -11,9 +11,6 @@ from tasks.restore.restoring import after_restore
 from tasks.steps import admit_cases, send_pushes, tell_liaisons
 from tests.tasks.conftest import _empty
 from tests.tasks.records import NOW, case, serial
-from tests.tasks.test_reconciling import clean
-
-__all__ = ["clean"]
 
 LATER = timedelta(days=10)
 STANDING = (

@@ -14,9 +14,6 @@ from tasks.reconciliation.sides import PlatformSide
 from tasks.restore.taking_over import take_over, version_of
 from tasks.steps import admit_cases, send_pushes
 from tests.tasks.records import case, serial
-from tests.tasks.test_reconciling import clean
-
-__all__ = ["clean"]
 
 TODAY = date(2026, 3, 10)
 
