@@ -114,6 +114,12 @@ class Living(Seen):
             pass
         self.wait_quiet(patience_s)
 
+    def read_once_more(self, patience_s: float = 75):
+        """Until the long second reading has gone over all that there is, and what it found is done."""
+        since = datetime.now(UTC)
+        self.until(lambda: self.value(_READ_SINCE, (since,)), patience_s, "every feed is read once more")
+        self.wait_quiet(patience_s)
+
     def wait_quiet(self, patience_s: float, *, rounds: int = 4, texts_too: bool = False):
         """Nothing is due and nothing moves. A text of unknown outcome waits for its hour, not for us."""
         end = time.monotonic() + patience_s
@@ -165,6 +171,7 @@ _DUE = (
     " 2, 3, 4, 5 UNION ALL SELECT kind, outcome, NULL, attempts, NULL, count(*) FROM inbox"
     " WHERE outcome = 'waiting' GROUP BY 1, 2, 4"
 )
+_READ_SINCE = "SELECT bool_and(trailing_at > %s) FROM watermarks"
 _DONE = (
     "SELECT count(*) FROM effects WHERE state IN ('accepted', 'delivered', 'undelivered', 'refused', 'held',"
     " 'superseded')"
