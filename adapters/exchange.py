@@ -164,7 +164,9 @@ class Exchange:
         return Unreadable(self.target, rule, answer.body[:KEPT_BYTES])
 
     def understood(self, answer: Answer, shape: TypeAdapter[T], *, by_row: bool = False) -> T:
-        """The body of an answer to a question in this shape; ``by_row`` leaves U+0000 to who reads its rows.
+        """The body of an answer to a question in this shape.
+
+        ``by_row`` leaves U+0000 to who reads its rows, and makes null of a row that says a name twice.
 
         Raises:
             Unreadable: it has another.

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 Counts = dict[str, int]
 Step = Callable[[Services], Awaitable[Counts]]
 
+_TOLD_ALREADY = (EvidenceBroken, SealingStopped)
+"""Findings that stand in front of a person by themselves before they are raised."""
 _ROUNDS = 1000
 """Batches a step does at most before others have their turn."""
 
@@ -311,9 +313,7 @@ async def attempted(step: Step, services: Services) -> Counts:
         said = str(surprise) if isinstance(surprise, ShenguanError) else ""
         kind, name = type(surprise).__name__, step.__name__
         log.error("step.failed", step=name, error=kind, said=said)  # noqa: TRY400
-        if not isinstance(
-            surprise, EvidenceBroken | SealingStopped
-        ):  # that one stands in front of a person already
+        if not isinstance(surprise, _TOLD_ALREADY):
             shown = (step.__doc__ or name).rstrip(".")
             await services.failing.failed(services.ledger, services.calendar, name, shown, said or kind)
         return {"failed": 1}
