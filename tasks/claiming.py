@@ -1,6 +1,7 @@
 """From a proven push to a closed handover: pushed, claimed (推送即认领), observed, closed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from models.ledger.writer import HANDOVER, Move, move
 PUSHING = "推送"
 CLAIMING = "推送即认领"
 OBSERVING = "观察期"
+_HAS_A_RESULT = frozenset({CaseState.COMPLETED, CaseState.SETTLED})
 
 
 async def note_pushed(
@@ -24,8 +26,8 @@ async def note_pushed(
 ) -> None:
     """What an accepted push brings, in the transaction of its outcome.
 
-    The handover's first accepted push moves it to 已推送; once it is claimed, that of its case's result
-    begins the observation. Every one is news for the section's liaison.
+    Online, the department has claimed when the push is proven: the handover's first accepted push is its
+    claim. That of its case's result begins the observation. Every one is news for the section's liaison.
     """
     if not pushed:
         return
@@ -35,16 +37,14 @@ async def note_pushed(
         for row, _ in pushed
         if _waits_for_a_push(rows[row["handover_id"]])
     }
-    await move(conn, HANDOVER, list(moves.values()), actor=PUSHING, business_now=now)
+    claimed = await move(conn, HANDOVER, list(moves.values()), actor=PUSHING, business_now=now)
     told = [rows[effect["handover_id"]] for effect, _ in pushed if effect["stage"] == "completion"]
-    claimed = {row["id"]: row for row in told if _waits_for_its_result(row)}
-    await move(
-        conn,
-        HANDOVER,
-        [_after_completion(row) for row in claimed.values()],
-        actor=OBSERVING,
-        business_now=now,
-    )
+    begun = {row["id"]: row for row in told if _waits_for_its_result(row)}
+    if late := sorted(each for each in claimed if rows[each]["case_state"] in _HAS_A_RESULT):
+        # The result may have been told before the duty, or with it.
+        begun |= {row["id"]: row for row in await handovers.to_observe(conn, len(late), late)}
+    observed = [_after_completion(row) for row in begun.values()]
+    await move(conn, HANDOVER, observed, actor=OBSERVING, business_now=now)
     news = []
     for effect, _ in pushed:
         handover = rows[effect["handover_id"]]
@@ -72,19 +72,20 @@ def _waits_for_a_push(row: dict[str, Any]) -> bool:
 
 
 def _waits_for_its_result(row: dict[str, Any]) -> bool:
-    completed = {CaseState.COMPLETED, CaseState.SETTLED}
-    return bool(row["state"] == HandoverState.CLAIMED) and row["case_state"] in completed
+    return bool(row["state"] == HandoverState.CLAIMED) and row["case_state"] in _HAS_A_RESULT
 
 
 def _pushed(row: dict[str, Any], now: datetime) -> Move:
-    return _move(row, HandoverEvent.PUSH_ACCEPTED, None, {"pushed_at": now})
+    changes = {"pushed_at": now, "claimed_at": now, "claimed_by": row["department_code"]}
+    pushed = _move(row, HandoverEvent.PUSH_ACCEPTED, None, changes)
+    return replace(pushed, then=(HandoverEvent.CLAIMED,), then_by=CLAIMING)
 
 
 async def claim_pushed(ledger: Ledger, *, limit: int = 1000) -> int:
-    """Online, the department has claimed when the push is proven; returns how many handovers did.
+    """Claim what is pushed and not claimed, and begin its observation where its result was told already.
 
-    One claim per handover, by its first accepted push; where its case's result has been pushed already,
-    its observation begins too. Read (已阅) is recorded apart from it.
+    Every push is claimed in the transaction of its outcome; this finds what an earlier version left
+    half-way. Returns how many handovers were claimed.
     """
     async with ledger.writing() as conn:
         now = await clock.business_now(conn)

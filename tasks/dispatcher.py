@@ -43,7 +43,7 @@ ALONE = frozenset(
 FOLLOWERS = {
     "take_in_cases": ("admit_cases",),
     "admit_cases": ("send_pushes", "check_parties"),
-    "send_pushes": ("tell_liaisons", "claim"),
+    "send_pushes": ("tell_liaisons",),
     "tell_liaisons": ("match_receipts",),
     "close_observed": ("settle",),
 }

@@ -87,10 +87,11 @@ async def take_in(
     *,
     reread_after: timedelta = timedelta(seconds=30),
 ) -> TakenIn:
-    """Read the feed to its end, beginning where the reading before this one began.
+    """Read the feed to its end, beginning at the last page of the reading before this one.
 
-    So every record's place is read at least twice: one that slipped behind the cursor is found by the
-    next reading, and one that slips in late by the longer second reading every ``reread_after``.
+    One that slipped behind the cursor is found by the next reading, if it lies that near. The longer
+    second reading every ``reread_after`` goes over all that was passed in the last such time and the one
+    before: whatever comes late by up to ``reread_after`` is found by it, wherever it lies.
 
     Raises:
         NotDone, Throttled, Unreadable: the source cannot be read now; what was read is kept.
@@ -102,12 +103,13 @@ async def take_in(
     due = mark["trailing_at"] is None or mark["trailing_at"] < datetime.now(UTC) - reread_after
     begin = mark["trailing_cursor"] if due else mark["previous_cursor"]
     noted = mark["moved_at"] is not None and mark["moved_at"] > datetime.now(UTC) - _AT_REST
-    taken = await _read_on(ledger, sealing, fetch, feed, begin, known_end=head if noted else None)
-    if due or mark["previous_cursor"] != head:
+    taken, brought = await _read_on(ledger, sealing, fetch, feed, begin, known_end=head if noted else None)
+    again_from = brought[-1] if len(brought) > 1 else head
+    if due or mark["previous_cursor"] != again_from:
         async with ledger.writing() as conn:
-            await watermarks.follow(conn, feed.source, feed.name, head)
+            await watermarks.follow(conn, feed.source, feed.name, again_from)
             if due:
-                await watermarks.trail(conn, feed.source, feed.name, mark["previous_cursor"])
+                await watermarks.trail(conn, feed.source, feed.name, head)
     if taken.new or taken.secret:
         log.info("feed.taken_in", feed=feed.name, seen=taken.seen, new=taken.new, withheld=taken.secret)
     return taken
@@ -121,14 +123,17 @@ async def _read_on(
     cursor: str | None,
     *,
     known_end: str | None,
-) -> TakenIn:
+) -> tuple[TakenIn, list[str | None]]:
+    """What came, and the beginnings of the pages that brought something new."""
     taken = TakenIn()
+    brought: list[str | None] = []
     seen = {cursor}
     coming: asyncio.Task[Page] | None = asyncio.create_task(fetch(cursor))
     try:
         while coming is not None and len(seen) <= _PAGES:
             page = await coming
-            coming = None
+            coming, begun = None, cursor
+            cursor = page.next_cursor
             if not page.items and not page.has_more and page.next_cursor == known_end:
                 break
             if page.has_more and page.next_cursor not in seen:
@@ -136,12 +141,15 @@ async def _read_on(
                 # The next page is on its way while this one is kept.
                 coming = asyncio.create_task(fetch(page.next_cursor))
             arrivals = [Arrival(item) for item in page.items]
-            taken += await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
+            kept = await keep(ledger, sealing, feed, arrivals, cursor=page.next_cursor)
+            taken += kept
+            if kept.new or kept.secret:
+                brought.append(begun)
     finally:
         if coming is not None:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
-    return taken
+    return taken, brought
 
 
 async def keep(

@@ -22,9 +22,9 @@ from tasks.composition import Services
 from tasks.evidence.sealer import EvidenceBroken, SealingStopped
 from tasks.operators import again
 from tasks.paging import Ask, in_pieces
-from tasks.sending import dispatch, lines, pacing, probing
-from tasks.sending.dispatch import Line
+from tasks.sending import dispatch, lines, pacing, probing, recovering
 from tasks.sending.overlapping import send_in_turn, send_overlapping
+from tasks.sending.values import Line, Sent
 from tasks.unreadable import keep_unreadable
 
 log = structlog.get_logger(__name__)
@@ -239,7 +239,7 @@ async def seal_evidence(services: Services) -> Counts:
 
 async def recover(services: Services) -> Counts:
     """接续中断的发送."""
-    return {"recovered": await dispatch.recover(services.ledger, services.calendar)}
+    return {"recovered": await recovering.recover(services.ledger, services.calendar)}
 
 
 async def ask_again(services: Services, case_ids: Sequence[UUID], *, actor: str = again.ACTOR) -> Counts:
@@ -334,7 +334,7 @@ def text_rules(services: Services) -> texting.TextRules:
 async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None) -> Counts:
     counts: Counter[str] = Counter()
 
-    async def once(taken: Callable[[], None] | None = None) -> dispatch.Sent:
+    async def once(taken: Callable[[], None] | None = None) -> Sent:
         return await dispatch.send_due(
             services.ledger,
             services.sealing,
@@ -346,7 +346,7 @@ async def _send(services: Services, line: Line, case_ids: Sequence[UUID] | None)
             taken=taken,
         )
 
-    def note(sent: dispatch.Sent) -> None:
+    def note(sent: Sent) -> None:
         counts.update(sent.outcomes)
         counts["withheld"] += 1 if sent.withheld else 0
         if sent.wants_probe and not sent.withheld:

@@ -1,9 +1,9 @@
 """This project as it runs: a dispatcher of two processes, until nothing of the job is left.
 
-This one takes in and admits, the other one (``ours_sending``) sends and does the rest, as ``shenguan dispatch
---lane`` does it; what each of them uses is counted. Prefect is not there, so that the mirror rests
-(``mirrored`` has it). The clock stands, as for everybody; what waits for a digest's window is let go by
-setting it on.
+This one takes in, admits, looks parties up and reports; the other one (``ours_sending``) pushes, tells and
+does the rest, as ``shenguan dispatch --lane`` does it; what each of them uses is counted. Prefect is not
+there, so that the mirror rests (``mirrored`` has it). The clock stands, as for everybody; what waits for a
+digest's window is let go by setting it on.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.job import ACCEPTED, COMPLETED, OBSERVED, Job
 from benchmarks.systems.clock import Clock
 from models.ledger.queries import clock as ledger_clock
-from models.ledger.queries import summary, texts
+from models.ledger.queries import summary
 from models.ledger.queries.bell import ring
 from tasks import steps
 from tasks.city_loading import load_city_into
@@ -29,9 +29,11 @@ from tasks.composition import Services
 from tasks.dispatcher import dispatch
 from tasks.draining import worked
 
-HERE = ("cases", "admission")
+HERE = ("cases", "admission", "credit")
 _EMPTY_ROUNDS = 10
-_LOOK_S = 0.1
+_LOOK_S = 0.03
+_STANDS_S = 5.0
+"""News that has not grown less for so long waits for another day."""
 _PATIENCE_S = 900.0
 _END_S = 60.0
 _running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
@@ -59,6 +61,9 @@ SELECT NOT EXISTS (SELECT FROM effects WHERE channel = 'sms'
 """
 
 
+_WAITING = "SELECT count(*) AS news FROM sms_news WHERE state <> 'folded'"
+
+
 async def prepare(services: Services, job: Job) -> None:
     """The city's files and its liaisons, as any installation has them before its first case.
 
@@ -83,11 +88,12 @@ async def work(services: Services, job: Job, clock: Clock) -> dict[str, float]:
             now = moment
             await _set(services, clock, now)
             await _until_done(services, job, stage)
-            while await _news_waits(services):
+            while waiting := await _news_waiting(services):
                 # The next window of the digests.
                 now += timedelta(minutes=services.settings.sms_digest_minutes + 1)
                 await _set(services, clock, now)
-                await _until_told(services)
+                if not await _until_told(services, waiting):
+                    break
     return dict(spent)
 
 
@@ -157,13 +163,19 @@ async def _until_done(services: Services, job: Job, stage: int) -> None:
             return
 
 
-async def _until_told(services: Services) -> None:
+async def _until_told(services: Services, waiting: int) -> bool:
+    """Whether of so much waiting news some could go in this window, and has left."""
+    begun = time.perf_counter()
     async for _ in _looks():
-        if not await _news_waits(services):
+        if await _news_waiting(services) < waiting:
             async with services.ledger.reading() as conn:
                 row = await (await conn.execute(_TOLD.encode())).fetchone()
             if row is not None and row["told"]:
-                return
+                break
+        elif time.perf_counter() - begun > _STANDS_S:
+            # A phone gets so many texts a day and no more.
+            return False
+    return True
 
 
 async def _looks() -> AsyncIterator[None]:
@@ -177,9 +189,11 @@ async def _looks() -> AsyncIterator[None]:
     raise TimeoutError("the job comes to no end")
 
 
-async def _news_waits(services: Services) -> bool:
+async def _news_waiting(services: Services) -> int:
     async with services.ledger.reading() as conn:
-        return bool(await texts.waiting_sections(conn))
+        row = await (await conn.execute(_WAITING.encode())).fetchone()
+    assert row is not None
+    return int(row["news"])
 
 
 @contextmanager

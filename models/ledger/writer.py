@@ -63,6 +63,8 @@ class Move:
     changes: Mapping[str, Any] = field(default_factory=dict)
     then: tuple[StrEnum, ...] = ()
     """Further events of the same moment: the row is written once, the history line by line."""
+    then_by: str | None = None
+    """Who the further events are put down to, where it is not who made the move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _lines(
     entity: Entity, each: Move, path: Sequence[StrEnum], actor: str, business_now: datetime
 ) -> list[HistoryRow]:
     events = [event.value for event in (each.event, *each.then) if event is not None] or ["revised"]
+    actors = [actor, *[each.then_by or actor] * len(each.then)]
     return [
         HistoryRow(
             entity.name,
@@ -126,10 +129,10 @@ def _lines(
             event,
             state.value,
             each.reason,
-            actor,
+            who,
             business_now,
         )
-        for event, (before, state) in zip(events, pairwise(path), strict=True)
+        for event, who, (before, state) in zip(events, actors, pairwise(path), strict=True)
     ]
 
 

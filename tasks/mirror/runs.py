@@ -5,7 +5,7 @@ now stays to be shown, and what somebody deletes, cancels or retries over there 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from adapters.prefect_api.client import CREATE_LIMIT, MOVE_LIMIT, PrefectApi
+from adapters.prefect_api.client import MOVE_LIMIT, PrefectApi
 from adapters.prefect_api.values import RUNS_KEPT, NewRun, PrefectSaidNo, State, StateType
 from models.domain.errors import NotDone, OutcomeUnknown, Unreadable
 from models.ledger.connection import Ledger
@@ -31,6 +31,8 @@ KEY = "case:"
 CODES_STAY: Mapping[str, str] = MappingProxyType({})
 """Names of regions by code where nobody gives any: the codes are shown."""
 _QUIET_S = 2.0
+_PART = 40
+"""Runs made by one call, half a second of the server's: it is never long in the work's way."""
 _AWAY = (NotDone, OutcomeUnknown, Unreadable, PrefectSaidNo)
 
 
@@ -106,6 +108,11 @@ class Due:
         return NewRun(self.key, self.name, self.wanted, self.parameters, self.tags)
 
 
+async def never() -> bool:
+    """A pass that gives way to nothing."""
+    return False
+
+
 async def mirror_cases(
     ledger: Ledger,
     prefect: PrefectApi,
@@ -114,19 +121,21 @@ async def mirror_cases(
     regions: Mapping[str, str] = CODES_STAY,
     limit: int = 500,
     hurried: bool = False,
+    gives_way: Callable[[], Awaitable[bool]] = never,
 ) -> Mirrored:
     """Shows up to ``limit`` cases that have moved, the longest waiting first.
 
     Safe to repeat and to run beside itself: a run is found again by its case's key, and a case that
     moves meanwhile stays to be shown. ``hurried`` leaves those that have moved a moment ago: they will
-    move again.
+    move again. ``gives_way`` is asked before each call that writes some dozens of runs; what is left then
+    is the next pass's.
     """
     async with ledger.reading() as conn:
         due = [
             Due.of(row, regions)
             for row in await mirror.dirty(conn, limit, quiet_s=_QUIET_S if hurried else 0)
         ]
-    work = _Pass(ledger, prefect, deployment_id)
+    work = _Pass(ledger, prefect, deployment_id, gives_way)
     reachable = False
     with suppress(*_AWAY):
         await work.create([one for one in due if one.flow_run_id is None])
@@ -153,11 +162,14 @@ class _Pass:
     ledger: Ledger
     prefect: PrefectApi
     deployment_id: UUID
+    gives_way: Callable[[], Awaitable[bool]]
     created: int = field(default=0)
     moved: int = field(default=0)
 
     async def create(self, due: Sequence[Due]) -> None:
-        for part in _parts(due, CREATE_LIMIT):
+        for part in _parts(due, _PART):
+            if await self.gives_way():
+                return
             made = await self.prefect.create_runs(self.deployment_id, [one.new_run() for one in part])
             states = await self.prefect.run_states(made.values())
             fresh: list[tuple[Due, UUID]] = []
@@ -180,6 +192,8 @@ class _Pass:
                 groups[one.wanted].append(one)
         for state, group in groups.items():
             for part in _parts(group, MOVE_LIMIT):
+                if await self.gives_way():
+                    return
                 await self._move_part(state, part)
 
     async def _move_part(self, state: State, part: Sequence[Due]) -> None:

@@ -19,7 +19,7 @@ from tasks.composition import Services
 from tasks.mirror.audit import Auditor
 from tasks.mirror.lines import tell_timelines
 from tasks.mirror.matters import INCIDENT_DEPLOYMENT, show_matters
-from tasks.mirror.runs import Mirrored, mirror_cases
+from tasks.mirror.runs import Mirrored, mirror_cases, never
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,10 @@ _TABLES_S = 30.0
 _TURN_S = 20.0
 _LEDGER_BEHIND = 200
 """So many records or effects that wait for their turn: then the work goes first."""
-_SHARE = 4.0
+_SHARE = 9.0
 """While the work goes first, a pass rests so many times as long as it took."""
+_HURRIED_BATCH = 40
+"""Cases of such a pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,9 @@ class Mirroring:
                 prefect,
                 deployment_id=deployment,
                 regions=self._regions,
-                limit=_BATCH,
+                limit=_HURRIED_BATCH if hurried else _BATCH,
                 hurried=hurried,
+                gives_way=never if hurried else self._work_goes_first,
             )
             await self._show_matters(prefect)
             lines = 0 if hurried or done.behind >= _BATCH else await self._tell(prefect)
@@ -162,10 +165,14 @@ class Mirroring:
                 deployment = await prefect.deployment_id(CASE_DEPLOYMENT)
             yield (prefect, deployment) if deployment is not None else None
 
+    async def _work_goes_first(self) -> bool:
+        async with self._ledger.reading() as conn:
+            return await showing.work_waiting(conn, _LEDGER_BEHIND) >= _LEDGER_BEHIND
+
     async def _tell(self, prefect: PrefectApi) -> int:
         begun, lines = time.monotonic(), 0
         with suppress(*AWAY):
-            while time.monotonic() - begun < _LINES_S:
+            while time.monotonic() - begun < _LINES_S and not await self._work_goes_first():
                 told = await tell_timelines(self._ledger, prefect, limit=_LINES_FOR, ui=self._ui)
                 lines += told.lines
                 if told.cases < _LINES_FOR:

@@ -11,7 +11,7 @@ from adapters.sms.port import SmsGateway
 from models.domain.errors import GatewayRefused, NotDone, Throttled
 from models.domain.lifecycles.effect import EffectState
 from models.ledger.queries.effects import Outcome
-from tasks.sending.dispatch import Leased
+from tasks.sending.values import Leased
 from tasks.sending.verdicts import Verdict
 
 GATEWAY_REFUSED = "gateway_refused"

@@ -19,9 +19,9 @@ from models.ledger.bulk import Conn
 from models.ledger.queries.effects import Outcome
 from tasks.claiming import note_pushed
 from tasks.sending.breaking import Target
-from tasks.sending.dispatch import Accepted, Call, Leased, Line
 from tasks.sending.gateways import failing_over, others
 from tasks.sending.pacing import limits_of
+from tasks.sending.values import Accepted, Call, Leased, Line
 from tasks.sending.verdicts import Verdict, verdict_of
 
 REPORTS_PER_CALL = BATCH_LIMIT

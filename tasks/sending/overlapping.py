@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tasks.sending.dispatch import Sent
+from tasks.sending.values import Sent
 
 Send = Callable[[Callable[[], None]], Coroutine[Any, Any, Sent]]
 """Sends one batch; it calls what it is given as soon as it has something in its hands."""

@@ -117,13 +117,13 @@ def pace_of(ledger: Ledger, limits: Limits | None) -> Pace | None:
     return None if limits is None else Pace(ledger, limits)
 
 
-class Lease(Protocol):
-    """A lease of all that is said but how many, and whose."""
+class Take(Protocol):
+    """A taking of all that is said but how many, and whose."""
 
     async def __call__(
         self, *, limit: int, blocked: Sequence[str] = (), only: str | None = None, probe: bool = False
     ) -> list[dict[str, Any]]:
-        """The rows leased."""
+        """The rows taken."""
 
 
 async def turn(ledger: Ledger, text: str, system: str) -> None:
@@ -143,10 +143,10 @@ async def _one_slot(ledger: Ledger, target: str, per_s: float) -> float:
         return time.monotonic() + place.in_s
 
 
-async def leased_within(
+async def taken_within(
     conn: Conn,
     pace: Pace,
-    lease: Lease,
+    take: Take,
     *,
     blocked: Sequence[str],
     batch: int,
@@ -154,7 +154,7 @@ async def leased_within(
     at_once: int,
     by_department: bool,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """What ``lease`` finds, as much as may leave soon; the slots it uses are taken in this transaction.
+    """What ``take`` finds, as much as may leave soon; the slots it uses are taken in this transaction.
 
     ``by_department`` asks for the departments with a limit one by one, so that what they must wait for
     keeps nobody else waiting. Also whether nothing was found and more may leave soon.
@@ -171,11 +171,11 @@ async def leased_within(
     for department in apart:
         slots = await free_slots(conn, department, limits.departments[department], [], most=left)
         full = full or slots.many == 0
-        found = await lease(limit=slots.many, only=department) if slots.many else []
+        found = await take(limit=slots.many, only=department) if slots.many else []
         pace.departments[department] = await slots.keep(conn, len(found))
         rows += found
         left -= len(found)
     if left:
-        rows += await lease(limit=min(batch, left * per_call), blocked=[*blocked, *apart])
+        rows += await take(limit=min(batch, left * per_call), blocked=[*blocked, *apart])
     pace.whole = await whole.keep(conn, -(-len(rows) // per_call))
     return rows, full and not rows

@@ -15,7 +15,7 @@ from tasks.composition import Services
 from tasks.in_front import OPERATIONS_DESK, due_at
 from tasks.sending import dispatch
 from tasks.sending.breaking import Gate, begin_probe, open_gate
-from tasks.sending.dispatch import Line
+from tasks.sending.values import Line
 from tasks.sending.verdicts import Verdict, finding_of
 
 _AT_ONCE = 4

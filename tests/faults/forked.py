@@ -15,9 +15,9 @@ from adapters.credit.client import CreditClient
 from adapters.platform.client import PlatformClient
 from adapters.sms.yunmas import YunmasClient
 from models.ledger.queries import effects, inbox, texts, watermarks
-from tasks import claiming, dispatcher, intake, recalling, settling, texting
+from tasks import dispatcher, intake, recalling, settling, texting
 from tasks.admission import admitting as admission
-from tasks.sending import dispatch
+from tasks.sending import dispatch, lines
 
 # (owner, name, when): the line stands before or after what is named.
 POINTS = {
@@ -27,8 +27,8 @@ POINTS = {
     "in_watermark": (watermarks, "follow", "before"),
     "in_turn": (admission, "read_waiting", "before"),
     "in_planning": (effects, "plan", "after"),
-    "after_lease": (effects, "intend", "before"),
-    "in_intent": (effects, "intend", "after"),
+    "after_lease": (effects, "_intended", "before"),
+    "in_intent": (effects, "_intended", "after"),
     "before_push": (PlatformClient, "push", "before"),
     "after_push": (PlatformClient, "push", "after"),
     "before_recall": (PlatformClient, "recall", "before"),
@@ -41,8 +41,8 @@ POINTS = {
     "after_text": (YunmasClient, "send", "after"),
     "before_record": (effects, "record", "before"),
     "in_record": (effects, "record", "after"),
-    "after_record": (dispatch, "_wave", "after"),
-    "in_claim": (claiming, "claim_pushed", "before"),
+    "after_record": (dispatch, "_carried_out", "after"),
+    "in_claim": (lines, "note_pushed", "after"),
     "in_text_plan": (texts, "fold", "after"),
     "after_text_plan": (texting, "plan_texts", "after"),
     "in_recall_plan": (recalling, "plan_recalls", "after"),
@@ -158,6 +158,6 @@ def _stand_at(owner, name, when, number, nth):
 
     setattr(owner, name, watched)
     # Who took the name into a module of their own calls it there.
-    for module in (admission, claiming, intake, recalling, settling, texting):
+    for module in (admission, intake, lines, recalling, settling, texting):
         if getattr(module, name, None) is do:
             setattr(module, name, watched)

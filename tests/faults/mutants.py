@@ -97,11 +97,21 @@ MUTANTS = [
         (
             (
                 "tasks/sending/dispatch.py",
-                "    if await marked.written():\n        verdicts =",
+                "    await _carried_out(way, Intended(mine, marked), sent)\n",
                 (
-                    "        early = await _call_all(line, mine, lease_ends, gate, pace)\n"
-                    "    if await marked.written():\n        verdicts = early or"
+                    "        early = await _call_all(way, mine)\n"
+                    "    await _carried_out(way, Intended(mine, marked), sent, early)\n"
                 ),
+            ),
+            (
+                "tasks/sending/dispatch.py",
+                "async def _carried_out(way: _Way, intended: Intended, sent: Sent) -> None:",
+                "async def _carried_out(way, intended, sent, early=None):",
+            ),
+            (
+                "tasks/sending/dispatch.py",
+                "        verdicts = await _call_all(way, mine)\n    else",
+                "        verdicts = early or await _call_all(way, mine)\n    else",
             ),
         ),
     ),

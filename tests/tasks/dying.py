@@ -49,7 +49,7 @@ async def _work(settings, step, point):
     async with open_services(Settings(**settings)) as services:
         match point:
             case "after_lease":
-                before(effects, "intend")
+                before(effects, "_intended")
             case "after_intent":
                 before(*call_of(services, step))
             case "after_call":
@@ -57,7 +57,7 @@ async def _work(settings, step, point):
             case "during_record":
                 after(effects, "record")
             case "after_record":
-                after(dispatch, "_wave")
+                after(dispatch, "_carried_out")
             case "in_turn":
                 before(admission, "read_waiting")
         await getattr(steps, step)(services)

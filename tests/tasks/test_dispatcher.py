@@ -14,7 +14,6 @@ from tasks.steps import (
     EVERY_STEP,
     admit_cases,
     check_parties,
-    claim,
     close_observed,
     match_receipts,
     send_pushes,
@@ -85,8 +84,8 @@ async def test_the_question_knows_what_has_something_to_do(world):
     await world.run(admit_cases)
     assert await asked(world) == {"send_pushes", "check_parties", "send_reports"}
     await world.run(check_parties, send_pushes, send_reports)
-    assert await asked(world) == {"claim", "tell_liaisons"}
-    await world.run(tell_liaisons, claim)
+    assert await asked(world) == {"tell_liaisons"}
+    await world.run(tell_liaisons)
     await world.wait_for("SELECT FROM inbox WHERE kind = 'sms_receipt'")
     assert await asked(world) == {"match_receipts"}
     await world.run(match_receipts)

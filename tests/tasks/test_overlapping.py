@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tasks.sending.dispatch import Sent
 from tasks.sending.overlapping import send_in_turn, send_overlapping
+from tasks.sending.values import Sent
 
 
 class Line:

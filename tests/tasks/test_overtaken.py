@@ -4,6 +4,8 @@ from uuid import uuid4
 
 from models.domain.errors import NotDone, Refused
 from models.ledger.queries import effects, leasing
+from models.ledger.queries.leasing import Hold
+from tasks.sending.dispatch import ALONE_AFTER
 from tasks.sending.verdicts import Verdict
 from tasks.steps import admit_cases, ask_again, recover, send_pushes, send_recalls
 from tests.tasks.dying import DEAD, die_at
@@ -21,6 +23,8 @@ async def test_one_that_died_with_its_worker_gives_way(world):
     number = serial()
     await world.arrive(granted(number, version=1))
     await world.run(admit_cases)
+    # What has ended workers goes alone: it is leased before its intent.
+    await world.change(f"UPDATE effects SET deaths = {ALONE_AFTER}")
     assert die_at(world.settings, "send_pushes", "after_lease") == DEAD
     await world.arrive(granted(number, version=2, content="更正后的内容"))
     await world.run(admit_cases)
@@ -97,6 +101,6 @@ async def test_what_was_refused_under_an_older_content_is_not_asked_again(world)
 
 async def lease(world, *, seconds):
     async with world.services.ledger.writing() as conn:
-        return await leasing.lease(
-            conn, channel="push", repeat=True, limit=5, token=TOKEN, seconds=seconds, business_now=NOW
+        return await leasing.take(
+            conn, channel="push", repeat=True, limit=5, hold=Hold(TOKEN, seconds), business_now=NOW
         )

@@ -8,6 +8,7 @@ import pytest
 
 from models.ledger.connection import LedgerSaidNo
 from models.ledger.queries import effects, leasing
+from models.ledger.queries.leasing import Hold
 from tasks.sending.dispatch import send_due
 from tasks.sending.lines import push_line
 from tasks.steps import admit_cases, recover, send_pushes
@@ -103,8 +104,8 @@ async def test_an_expired_lease_cannot_write_an_intent(world):
     await world.run(admit_cases)
     token = uuid4()
     async with world.services.ledger.writing() as conn:
-        (row,) = await leasing.lease(
-            conn, channel="push", repeat=True, limit=5, token=token, seconds=0, business_now=NOW
+        (row,) = await leasing.take(
+            conn, channel="push", repeat=True, limit=5, hold=Hold(token, 0), business_now=NOW
         )
     async with world.services.ledger.writing() as conn:
         mine = [(row["own_id"], bytes(32), bytes(32))]

@@ -15,6 +15,7 @@ from models.ledger.bulk import Conn, arrays, insert
 from models.ledger.queries.bell import ring
 from models.ledger.queries.by_month import since
 from models.ledger.queries.evidence import ANSWER_SAID, INTENT_SAID
+from models.ledger.queries.leasing import IN_HAND, Hold, leasable
 from models.ledger.tables.effects import KEY, Effect, EffectBody
 
 
@@ -133,12 +134,35 @@ async def intend(
     is nobody's: such an id does not come back. ``bodies`` are own id, commitment to the exact bytes,
     SHA-256 of the sealed ones; ``via`` the gateway a text goes by.
     """
-    sql = (
-        """
-        WITH mine AS (
+    mine = """
             UPDATE effects SET state = 'intent', deaths = deaths + 1, via = %(via)s
             WHERE own_id = ANY(%(ids)s) AND lease_token = %(token)s AND state = ANY(%(states)s)
-              AND lease_until > clock_timestamp()
+              AND lease_until > clock_timestamp()"""
+    hold: dict[str, Any] = {"token": token, "via": via, "states": _from(EffectEvent.INTENDED)}
+    return await _intended(conn, mine, bodies, worker, hold)
+
+
+async def intend_found(
+    conn: Conn, bodies: Sequence[tuple[str, bytes, bytes]], hold: Hold, *, worker: str
+) -> set[str]:
+    """Lease what ``leasing.take`` has found in this transaction and write its intent, in one statement.
+
+    For receivers that know our ids again: where a worker dies before the call, the repeat is theirs to
+    recognise. Otherwise as ``intend``.
+    """
+    mine = f"""
+            UPDATE effects e SET state = 'intent', deaths = deaths + 1, via = NULL, {IN_HAND}
+            WHERE own_id = ANY(%(ids)s) AND state = ANY(%(states)s)"""
+    leased = {"token": hold.token, "seconds": hold.seconds, "states": leasable(repeat=True)}
+    return await _intended(conn, mine, bodies, worker, leased)
+
+
+async def _intended(
+    conn: Conn, mine: str, bodies: Sequence[tuple[str, bytes, bytes]], worker: str, said: dict[str, Any]
+) -> set[str]:
+    sql = (
+        f"""
+        WITH mine AS ({mine}
             RETURNING own_id, attempts, channel, target, via), """
         + INTENT_SAID
         + """
@@ -146,18 +170,8 @@ async def intend(
         """
     )
     own_ids, commitments, sealed = arrays(bodies, 3)
-    cursor = await conn.execute(
-        sql.encode(),
-        {
-            "ids": own_ids,
-            "commitments": commitments,
-            "sealed": sealed,
-            "token": token,
-            "worker": worker,
-            "via": via,
-            "states": _from(EffectEvent.INTENDED),
-        },
-    )
+    bound = {"ids": own_ids, "commitments": commitments, "sealed": sealed, "worker": worker}
+    cursor = await conn.execute(sql.encode(), bound | said)
     return {row["own_id"] for row in await cursor.fetchall()}
 
 

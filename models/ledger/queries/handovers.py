@@ -40,7 +40,7 @@ async def of_cases(conn: Conn, case_ids: Sequence[UUID]) -> dict[UUID, list[dict
 
 
 async def pushed(conn: Conn, limit: int) -> list[dict[str, Any]]:
-    """Handovers whose push is proven and which nobody has claimed yet."""
+    """Handovers whose push is proven and whose claim is not noted yet, as older versions left them."""
     cursor = await conn.execute(
         "SELECT id, case_id, state, row_version, department_code, pushed_at FROM handovers"
         " WHERE state = 'pushed' ORDER BY pushed_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
@@ -143,7 +143,8 @@ async def lock(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
 async def lock_with_item(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The handovers with their case's item, mode and result, locked in one order."""
     cursor = await conn.execute(
-        "SELECT h.id, h.case_id, h.state, h.reason, h.row_version, h.section_id, c.item_code, c.mode,"
+        "SELECT h.id, h.case_id, h.state, h.reason, h.row_version, h.department_code, h.section_id,"
+        " c.item_code, c.mode,"
         " c.state AS case_state, c.result, c.observe_until"
         " FROM handovers h JOIN cases c ON c.id = h.case_id WHERE h.id = ANY(%s) ORDER BY h.id"
         " FOR UPDATE OF h",

@@ -5,6 +5,7 @@ however much waits for it. Who has been leased what is told by the token.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,24 +68,39 @@ _TEXTS = f"""
               AND o.not_before <= {_TIME} AND (o.not_before, o.own_id) < (e.not_before, e.own_id))
         ORDER BY e.not_before, e.own_id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED)"""
 
-_LEASE = """
-    UPDATE effects e SET state = 'leased', doubtful = e.doubtful OR e.state = 'unknown',
-        lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
-        attempts = e.attempts + 1
+IN_HAND = """doubtful = e.doubtful OR e.state = 'unknown', attempts = e.attempts + 1,
+        lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)"""
+"""What a lease writes beside the state: whose it is and until when; the try is counted."""
+
+_ROW = """e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
+        e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.deaths, e.planned_at, e.reason,
+        e.not_before, due.turn"""
+
+_FIND = f"""
+    SELECT {_ROW}, e.attempts + 1 AS attempts, e.doubtful OR e.state = 'unknown' AS doubtful
+    FROM due JOIN effects e ON e.own_id = due.own_id JOIN effect_bodies b ON b.own_id = due.own_id"""
+
+_LEASE = f"""
+    UPDATE effects e SET state = 'leased', {IN_HAND}
     FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
-    RETURNING e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
-        e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.attempts, e.deaths, e.doubtful,
-        e.planned_at, e.reason, e.not_before, due.turn"""
+    RETURNING {_ROW}, e.attempts, e.doubtful"""
 
 
-async def lease(
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Whose hands an effect is in, and for how many seconds of the database's clock."""
+
+    token: UUID
+    seconds: float
+
+
+async def take(
     conn: Conn,
     *,
     channel: str,
     repeat: bool,
     limit: int,
-    token: UUID,
-    seconds: float,
+    hold: Hold | None,
     business_now: datetime,
     case_ids: Sequence[UUID] | None = None,
     blocked: Sequence[str] = (),
@@ -92,11 +108,13 @@ async def lease(
     probe: bool = False,
     gateways: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Take the effects whose time has come, for ``seconds`` of the database's clock, in the order to go in.
+    """Take the effects whose time has come, in the order to go in: rows as they are once they are leased.
 
-    ``repeat`` also takes those whose outcome is unknown: only for receivers that know our ids.
+    With a ``hold`` they are leased; without one they are locked until the transaction ends, in which
+    ``lease`` or ``effects.intend_found`` leases them. ``repeat`` also takes those whose outcome is
+    unknown: only for receivers that know our ids.
     None is taken while another of its business key is unresolved, and of texts one a phone. The try
-    is counted here.
+    is counted with the lease.
 
     ``case_ids`` takes only those of these cases, whatever delay they are under. ``blocked`` targets are
     left alone; ``only`` takes one target's; ``probe`` whatever delay they are under. ``gateways`` takes
@@ -104,13 +122,13 @@ async def lease(
     """
     due = _BY_TARGET if case_ids is None else _OF_CASES
     cursor = await conn.execute(
-        ((_TEXTS if channel == "sms" else due) + _LEASE).encode(),
+        ((_TEXTS if channel == "sms" else due) + (_LEASE if hold is not None else _FIND)).encode(),
         {
             "channel": channel,
-            "states": _leasable(repeat=repeat),
+            "states": leasable(repeat=repeat),
             "limit": limit,
-            "token": token,
-            "seconds": seconds,
+            "token": hold.token if hold is not None else None,
+            "seconds": hold.seconds if hold is not None else None,
             "now": business_now,
             "cases": list(case_ids) if case_ids is not None else None,
             "blocked": list(blocked),
@@ -123,6 +141,15 @@ async def lease(
     return sorted(rows, key=lambda row: (row["turn"], row["not_before"], row["own_id"]))
 
 
-def _leasable(*, repeat: bool) -> list[str]:
+async def lease(conn: Conn, own_ids: Sequence[str], hold: Hold) -> None:
+    """Lease what ``take`` has found in this transaction."""
+    await conn.execute(
+        f"UPDATE effects e SET state = 'leased', {IN_HAND} WHERE own_id = ANY(%(ids)s)".encode(),
+        {"ids": list(own_ids), "token": hold.token, "seconds": hold.seconds},
+    )
+
+
+def leasable(*, repeat: bool) -> list[str]:
+    """The states an effect may be leased from; ``repeat`` those of an unknown outcome as well."""
     events = {EffectEvent.LEASED} | ({EffectEvent.LEASED_TO_REPEAT} if repeat else set())
     return sorted({state.value for state, event in TRANSITIONS if event in events})

@@ -28,16 +28,20 @@ async def move(conn: Conn, source: str, feed: str, to: str, *, repeats: int = 0)
 
 
 async def follow(conn: Conn, source: str, feed: str, previous: str | None) -> None:
-    """The reading is over; the next one begins where this one's new part began."""
+    """The reading is over; the next one begins here."""
     await conn.execute(
         "UPDATE watermarks SET previous_cursor = %s WHERE source = %s AND feed = %s", (previous, source, feed)
     )
 
 
-async def trail(conn: Conn, source: str, feed: str, to: str | None) -> None:
-    """Remember where the next long second reading begins."""
+async def trail(conn: Conn, source: str, feed: str, head: str | None) -> None:
+    """A long second reading is over that found the feed's end at ``head`` when it began.
+
+    The next one begins where the end was at the one before: whatever was passed is looked for until one
+    whole time between two of them is over.
+    """
     await conn.execute(
-        "UPDATE watermarks SET trailing_cursor = %s, trailing_at = clock_timestamp()"
-        " WHERE source = %s AND feed = %s",
-        (to, source, feed),
+        "UPDATE watermarks SET trailing_cursor = trailing_next, trailing_next = %s,"
+        " trailing_at = clock_timestamp() WHERE source = %s AND feed = %s",
+        (head, source, feed),
     )

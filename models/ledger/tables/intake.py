@@ -110,7 +110,8 @@ class RefusedSecret(SQLModel, table=True):
 class Watermark(SQLModel, table=True):
     """How far a feed was read, and older places to read again from, since pages shift.
 
-    Every reading begins where the one before began; now and then one begins at ``trailing_cursor``.
+    Every reading begins at ``previous_cursor``; now and then one begins at ``trailing_cursor``, where
+    the feed ended two of these longer readings ago: ``trailing_next`` is where it ended at the last one.
     """
 
     __tablename__ = "watermarks"
@@ -123,3 +124,4 @@ class Watermark(SQLModel, table=True):
     trailing_at: datetime | None = Field(default=None, sa_type=Timestamp)
     moved_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs={"server_default": text("now()")})
     repeats: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    trailing_next: str | None = None
