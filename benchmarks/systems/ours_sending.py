@@ -12,13 +12,14 @@ from benchmarks.systems.ours import HERE
 from benchmarks.systems.run import calls_made, count_calls, peak_rss
 from config.logging import configure_logging
 from tasks.composition import open_services
-from tasks.dispatcher import LANES, dispatch
+from tasks.dispatcher import LANES, dispatch, settle_memory
 
 
 async def main() -> dict[str, object]:
     """What its work took: CPU seconds, peak bytes, calls by target."""
     async with open_services() as services:
         stop = asyncio.Event()
+        settle_memory()
         _tell("ready")
         await asyncio.to_thread(sys.stdin.readline)
         calls_made.clear()

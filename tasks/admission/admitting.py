@@ -28,7 +28,7 @@ from models.ledger.sealing import Sealing
 from tasks.admission.case_rows import CaseChange, write_changes
 from tasks.admission.pinning import Pin, pinned_items
 from tasks.in_front import Problem, in_front_of_a_person, unknown_items
-from tasks.turns import Read, Turn, begin_turn, read_waiting
+from tasks.turns import Turn, begin_turn, read_waiting
 
 log = structlog.get_logger(__name__)
 
@@ -81,10 +81,11 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, t
     unknown: dict[str, int] = defaultdict(int)
     known: list[_Known] = []
     read, problems = await read_waiting(conn, sealing, "case", parse_case, len(turn.ids), turn=turn)
-    living = await cases.lock_by_id(conn, sorted({_case_id(each) for each in read}))
+    ids = [row_id("case", each.row["source"], each.record.case_no) for each in read]
+    living = await cases.lock_by_id(conn, sorted(set(ids)))
     pinned = await pinned_items(conn, city, {_pin(row) for row in living.values()})
-    for each in read:
-        row, record, case_id = each.row, each.record, _case_id(each)
+    for each, case_id in zip(read, ids, strict=True):
+        row, record = each.row, each.record
         try:
             result = _result(city, record)
         except BrokenRecord as broken:
@@ -116,10 +117,6 @@ async def _admit(conn: Conn, sealing: Sealing, city: City, calendar: Calendar, t
     if outcomes:
         log.info("cases.admitted", **admitted.outcomes)
     return admitted
-
-
-def _case_id(read: Read[CaseRecord]) -> UUID:
-    return row_id("case", read.row["source"], read.record.case_no)
 
 
 def _pin(case: dict[str, Any]) -> Pin:
