@@ -29,7 +29,7 @@ _AT_REST_S = 1.0
 
 _DESK = "desk"
 _COLLECT_AFTER = 20_000
-"""Objects made and not let go before the collector looks: a batch makes some tens of thousands, and lets go."""
+"""Objects made and not let go before the collector looks; a batch makes as many, and lets go of them."""
 
 ALONE = frozenset(
     {

@@ -8,7 +8,7 @@ lease is ours.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -50,6 +50,8 @@ class Intended:
     """Effects whose intent stands in a transaction, and what the journal is to say before their calls."""
 
     mine: Sequence[Leased]
+    intents: Mapping[str, int]
+    """Their intents' leaves by own id."""
     marked: Marked
 
 
@@ -215,10 +217,10 @@ async def _in_hand(
     wave = [each for each in leased if not _goes_alone(each)]
     if not wave:
         return _Batch(len(rows), None, alone, broken)
-    ours = await effects.intend_found(conn, _bodies(wave), hold, worker=worker)
-    mine = [each for each in wave if each.own_id in ours]
+    intents = await effects.intend_found(conn, _bodies(wave), hold, worker=worker)
+    mine = [each for each in wave if each.own_id in intents]
     marked = await guard.marked(conn, line.channel, [each.row for each in mine])
-    return _Batch(len(rows), Intended(mine, marked), alone, broken)
+    return _Batch(len(rows), Intended(mine, intents, marked), alone, broken)
 
 
 def _open_bodies(sealing: Sealing, rows: Sequence[dict[str, Any]]) -> tuple[list[Leased], list[str]]:
@@ -260,12 +262,14 @@ def _bodies(wave: Sequence[Leased]) -> list[tuple[str, bytes, bytes]]:
 
 async def _wave(way: _Way, wave: Sequence[Leased], sent: Sent) -> None:
     async with way.ledger.writing() as conn:
-        ours = await effects.intend(conn, _bodies(wave), token=way.token, worker=way.worker, via=way.line.via)
-        mine = [each for each in wave if each.own_id in ours]
+        intents = await effects.intend(
+            conn, _bodies(wave), token=way.token, worker=way.worker, via=way.line.via
+        )
+        mine = [each for each in wave if each.own_id in intents]
         if not mine:
             return
         marked = await way.guard.marked(conn, way.line.channel, [each.row for each in mine])
-    await _carried_out(way, Intended(mine, marked), sent)
+    await _carried_out(way, Intended(mine, intents, marked), sent)
 
 
 async def _carried_out(way: _Way, intended: Intended, sent: Sent) -> None:
@@ -284,7 +288,9 @@ async def _carried_out(way: _Way, intended: Intended, sent: Sent) -> None:
             line.settled(each, verdict, judge(each.row, verdict, due))
             for each, verdict in zip(mine, verdicts, strict=True)
         ]
-        written = await effects.record(conn, outcomes, token=way.token, business_now=now)
+        written = await effects.record(
+            conn, outcomes, intents=intended.intents, token=way.token, business_now=now
+        )
         pairs[:] = [(each, o) for each, o in zip(mine, outcomes, strict=True) if o.own_id in written]
         if line.accepted is not None:
             await line.accepted(conn, [pair for pair in pairs if pair[1].state is EffectState.ACCEPTED], now)

@@ -50,7 +50,7 @@ MUTANTS = [
         (
             (
                 "models/ledger/queries/effects.py",
-                "AND e.lease_token = %s AND e.state = 'intent'",
+                "AND CASE WHEN e.state = 'intent' THEN e.lease_token = %s ELSE false END",
                 "AND (e.lease_token = %s OR true)",
             ),
             (
@@ -97,10 +97,10 @@ MUTANTS = [
         (
             (
                 "tasks/sending/dispatch.py",
-                "    await _carried_out(way, Intended(mine, marked), sent)\n",
+                "    await _carried_out(way, Intended(mine, intents, marked), sent)\n",
                 (
                     "        early = await _call_all(way, mine)\n"
-                    "    await _carried_out(way, Intended(mine, marked), sent, early)\n"
+                    "    await _carried_out(way, Intended(mine, intents, marked), sent, early)\n"
                 ),
             ),
             (

@@ -109,8 +109,8 @@ async def test_an_expired_lease_cannot_write_an_intent(world):
         )
     async with world.services.ledger.writing() as conn:
         mine = [(row["own_id"], bytes(32), bytes(32))]
-        assert await effects.intend(conn, mine, token=token, worker="late") == set()
-        assert await effects.intend(conn, mine, token=uuid4(), worker="thief") == set()
+        assert await effects.intend(conn, mine, token=token, worker="late") == {}
+        assert await effects.intend(conn, mine, token=uuid4(), worker="thief") == {}
 
 
 async def test_a_newer_version_replaces_the_one_that_has_not_left(world):

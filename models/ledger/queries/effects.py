@@ -4,7 +4,7 @@ Every write after a lease says ``WHERE lease_token = mine``; a worker that slept
 changes nothing. The states each statement starts from come from the lifecycle's own table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,12 +127,12 @@ async def intend(
     token: UUID,
     worker: str,
     via: str | None = None,
-) -> set[str]:
-    """Write the intent of calling, with its attempt and its leaf; the own ids still ours to call.
+) -> dict[str, int]:
+    """Write the intent of calling, with its attempt and its leaf: the leaf's number by own id.
 
-    To be committed before the call: a worker that the call kills is counted already. An expired lease
-    is nobody's: such an id does not come back. ``bodies`` are own id, commitment to the exact bytes,
-    SHA-256 of the sealed ones; ``via`` the gateway a text goes by.
+    Of those only that are still ours to call: an expired lease is nobody's. To be committed before the
+    call: a worker that the call kills is counted already. ``bodies`` are own id, commitment to the exact
+    bytes, SHA-256 of the sealed ones; ``via`` the gateway a text goes by.
     """
     mine = """
             UPDATE effects SET state = 'intent', deaths = deaths + 1, via = %(via)s
@@ -144,7 +144,7 @@ async def intend(
 
 async def intend_found(
     conn: Conn, bodies: Sequence[tuple[str, bytes, bytes]], hold: Hold, *, worker: str
-) -> set[str]:
+) -> dict[str, int]:
     """Lease what ``leasing.take`` has found in this transaction and write its intent, in one statement.
 
     For receivers that know our ids again: where a worker dies before the call, the repeat is theirs to
@@ -159,24 +159,34 @@ async def intend_found(
 
 async def _intended(
     conn: Conn, mine: str, bodies: Sequence[tuple[str, bytes, bytes]], worker: str, said: dict[str, Any]
-) -> set[str]:
+) -> dict[str, int]:
     sql = (
         f"""
         WITH mine AS ({mine}
             RETURNING own_id, attempts, channel, target, via), """
         + INTENT_SAID
         + """
-        SELECT own_id FROM said
+        SELECT own_id, leaf FROM said
         """
     )
     own_ids, commitments, sealed = arrays(bodies, 3)
     bound = {"ids": own_ids, "commitments": commitments, "sealed": sealed, "worker": worker}
     cursor = await conn.execute(sql.encode(), bound | said)
-    return {row["own_id"] for row in await cursor.fetchall()}
+    return {row["own_id"]: row["leaf"] for row in await cursor.fetchall()}
 
 
-async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, business_now: datetime) -> set[str]:
-    """Write what came of the calls, with its leaf, where the lease is still ours; the own ids written."""
+async def record(
+    conn: Conn,
+    outcomes: Sequence[Outcome],
+    *,
+    intents: Mapping[str, int],
+    token: UUID,
+    business_now: datetime,
+) -> set[str]:
+    """Write what came of the calls, with its leaf, where the lease is still ours; the own ids written.
+
+    ``intents`` are the intents' leaves by own id, as ``intend`` said them.
+    """
     if not outcomes:
         return set()
     sql = (
@@ -184,9 +194,9 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
         WITH o AS (
             SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::double precision[], %s::text[], %s::timestamptz[], %s::text[], %s::text[],
-                %s::timestamptz[], %s::text[])
+                %s::timestamptz[], %s::text[], %s::bigint[])
             AS o (own_id, state, attempt_outcome, answer, reason, wait_s, receipt_number, receipt_at,
-                  receipt_account, owner, due_at, via)),
+                  receipt_account, owner, due_at, via, intent_leaf)),
         done AS (
             UPDATE effects e SET reason = o.reason, deaths = 0,
                 state = CASE WHEN o.state = 'planned' AND """
@@ -201,9 +211,11 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
         + _APPROVED_BY
         + """, o.owner) ELSE o.owner END,
                 via = COALESCE(o.via, e.via)
-            FROM o WHERE e.own_id = o.own_id AND e.lease_token = %s AND e.state = 'intent'
-            RETURNING e.own_id, e.attempts, e.planned_at, e.receipt_number, e.receipt_at, o.attempt_outcome,
-                o.answer),
+            FROM o WHERE e.own_id = o.own_id
+              -- in a CASE it is tried on what the ids found; else all that is in hand is tried with each id
+              AND CASE WHEN e.state = 'intent' THEN e.lease_token = %s ELSE false END
+            RETURNING e.own_id, e.attempts, e.receipt_number, e.receipt_at, o.attempt_outcome, o.answer,
+                o.intent_leaf),
         """
         + ANSWER_SAID
         + """
@@ -228,10 +240,11 @@ async def record(conn: Conn, outcomes: Sequence[Outcome], *, token: UUID, busine
                         o.owner,
                         o.due_at,
                         o.via,
+                        intents[o.own_id],
                     )
                     for o in outcomes
                 ),
-                12,
+                13,
             ),
             business_now,
             token,

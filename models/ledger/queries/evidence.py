@@ -12,7 +12,6 @@ from uuid import UUID
 
 from models.domain.merkle import HASH_BYTES, Peaks
 from models.ledger.bulk import Conn, arrays
-from models.ledger.queries.by_month import since
 
 _SEALER = 0x5347_0E01
 _TIME = "'\"' || to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') || '\"'"
@@ -55,11 +54,10 @@ ANSWER_SAID = (
     + _ANSWER_LEAF
     + " FROM said), tried AS ("
     " UPDATE effect_attempts a SET finished_at = d.at, outcome = d.attempt_outcome, answer = d.answer,"
-    " answer_leaf = d.leaf FROM said d WHERE a.own_id = d.own_id AND a.attempt = d.attempts AND "
-    + since("a.leaf", "d.planned_at")
-    + ")"
+    " answer_leaf = d.leaf FROM said d WHERE a.own_id = d.own_id AND a.attempt = d.attempts"
+    " AND a.leaf = d.intent_leaf)"
 )
-"""Over ``done`` (own_id, attempts, planned_at, attempt_outcome, answer and the receipt's number and time)."""
+"""Over ``done`` (own_id, attempts, intent_leaf, attempt_outcome, answer, the receipt's number and time)."""
 
 _INWARD_LEAF = (
     """'{"v":1,"kind":"inward","own_id":"' || inbox_id || '","source":' || to_json(source)::text"""
