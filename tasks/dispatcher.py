@@ -43,6 +43,8 @@ ALONE = frozenset(
 )
 """What one process at a time does: two would ask the same or walk the same."""
 
+FEEDS = frozenset({"take_in_cases", "take_in_feedback", "take_in_credit_records"})
+
 FOLLOWERS = {
     "take_in_cases": ("admit_cases",),
     "admit_cases": ("send_pushes", "check_parties"),
@@ -94,9 +96,11 @@ async def dispatch(
     batches = BatchRuns(services)
 
     def rung(what: Collection[str]) -> None:
+        # Whoever rings for anything may have set the clock on: what a source shows follows it.
+        unasked = FEEDS if ANYTHING in what else ()
         for lane in lanes:
             if ANYTHING in what or HEARS[lane.name] & set(what):
-                lane.wake()
+                lane.wake(unasked)
 
     def followed(did: dict[str, Counts]) -> None:
         batches.note(did)

@@ -34,11 +34,13 @@ _PUSH = (
 _TEXT = "综合监督股：新到审管联动件（受理件、办结件），请登录审管联动模块查看。编号"
 DICTIONARY = f"{_TEXT}{_REPORT}{_RECORD}{_PUSH}".encode()
 _LEVEL, _WINDOW, _MEMORY = 6, -13, 6
+_READY = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
+"""Has read the dictionary and nothing else: each content is packed by a copy of it."""
 
 
 def smaller(content: bytes) -> bytes:
     """The content made smaller; it may be longer where it is short or random."""
-    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
+    packing = _READY.copy()
     return packing.compress(content) + packing.flush()
 
 
