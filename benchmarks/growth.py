@@ -157,6 +157,8 @@ class _Growth:
     async def _through(self) -> None:
         """The next cases from their acceptance until they are settled."""
         begin, self._gone = self._gone, self._gone + self._cases
+        # However many rounds there were: texts wait for the morning, and what is not told is not settled.
+        self._day = (self._day + timedelta(days=1)).replace(hour=ACCEPTED.hour, minute=0)
         async with open_services(self._stands.settings()) as services:
             await self._set(services, self._day)
             for records in (self._accepted, self._completed):

@@ -32,6 +32,8 @@ _AT_REST = timedelta(seconds=10)
 _SECRET = re.compile(rb'"secrecy"\s*:\s*"(?!none")')
 _OPEN = re.compile(rb'"secrecy"\s*:\s*"none"')
 _YEAR = re.compile(r"\d{4}(?=-)", re.ASCII)
+_AGAIN = 2
+"""Pages of a long reading that the next one goes over again; of a shorter one all that was new."""
 _PAGES = 100_000
 """Pages of one reading at most; a feed that goes round is left where it was."""
 
@@ -87,7 +89,7 @@ async def take_in(
     *,
     reread_after: timedelta = timedelta(seconds=30),
 ) -> TakenIn:
-    """Read the feed to its end, beginning at the last page of the reading before this one.
+    """Read the feed to its end, beginning at the last two pages of the one before.
 
     One that slipped behind the cursor is found by the next reading, if it lies that near. The longer
     second reading every ``reread_after`` goes over all that was passed in the last such time and the one
@@ -104,7 +106,7 @@ async def take_in(
     begin = mark["trailing_cursor"] if due else mark["previous_cursor"]
     noted = mark["moved_at"] is not None and mark["moved_at"] > datetime.now(UTC) - _AT_REST
     taken, brought = await _read_on(ledger, sealing, fetch, feed, begin, known_end=head if noted else None)
-    again_from = brought[-1] if len(brought) > 1 else head
+    again_from = brought[-_AGAIN] if len(brought) > _AGAIN else head
     if due or mark["previous_cursor"] != again_from:
         async with ledger.writing() as conn:
             await watermarks.follow(conn, feed.source, feed.name, again_from)

@@ -49,7 +49,7 @@ class _Phone:
 
 
 async def plan_texts(
-    ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, rules: TextRules, *, limit: int = 2000
+    ledger: Ledger, sealing: Sealing, city: City, calendar: Calendar, rules: TextRules, *, limit: int = 10_000
 ) -> int:
     """Plan the texts that may go now; returns how many. News whose time has not come keeps waiting.
 
@@ -65,6 +65,8 @@ async def plan_texts(
         last = await texts.last_texts(conn, sorted(candidates), business_day(now).isoformat())
         refused = {phone for phone, row in last.items() if row["refused"]}
         reached, unreached = _open_sections(sections, liaisons, last, refused, rules, now)
+        if not reached and not unreached:
+            return 0
         news = await texts.waiting_news(conn, limit, reached, unreached)
         phones, nobody = _by_phone(news, liaisons, refused)
         due = due_at(calendar, now)

@@ -26,7 +26,7 @@ from models.ledger.queries.bell import ring
 from tasks import steps
 from tasks.city_loading import load_city_into
 from tasks.composition import Services
-from tasks.dispatcher import dispatch, settle_memory
+from tasks.dispatcher import dispatch
 from tasks.draining import worked
 
 HERE = ("cases", "admission", "credit")
@@ -75,7 +75,6 @@ async def prepare(services: Services, job: Job) -> None:
         subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603, ASYNC220 - our own program, before anything is timed
     )
     await asyncio.to_thread(_heard)
-    settle_memory()
 
 
 async def work(services: Services, job: Job, clock: Clock) -> dict[str, float]:

@@ -22,6 +22,7 @@ from benchmarks.systems import SYSTEMS
 from benchmarks.systems.clock import Clock
 from config.logging import configure_logging
 from tasks import composition
+from tasks.dispatcher import settle_memory
 
 PREFECT = "prefect"
 calls_made: Counter[str] = Counter()
@@ -37,6 +38,7 @@ async def main(name: str, folder: Path, cases: int) -> dict[str, Any]:
     async with composition.open_services() as services:
         await system.prepare(services, job)
         calls_made.clear()
+        settle_memory()  # as our dispatcher does; the same for everybody
         _tell("ready")
         sys.stdin.readline()  # the other side notes where everybody stands
         begun, used = time.perf_counter(), time.process_time()
