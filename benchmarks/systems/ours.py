@@ -1,6 +1,6 @@
 """This project as it runs: a dispatcher of two processes, until nothing of the job is left.
 
-This one takes in, admits, looks parties up and reports; the other one (``ours_sending``) pushes, tells and
+This one admits, looks parties up, reports and tells; the other one (``ours_sending``) takes in, pushes and
 does the rest, as ``shenguan dispatch --lane`` does it; what each of them uses is counted. Prefect is not
 there, so that the mirror rests (``mirrored`` has it). The clock stands, as for everybody; what waits for a
 digest's window is let go by setting it on.
@@ -29,7 +29,7 @@ from tasks.composition import Services
 from tasks.dispatcher import dispatch
 from tasks.draining import worked
 
-HERE = ("cases", "admission", "credit")
+HERE = ("admission", "credit", "texts")
 _EMPTY_ROUNDS = 10
 _LOOK_S = 0.03
 _STANDS_S = 5.0
