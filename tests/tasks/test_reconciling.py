@@ -53,7 +53,7 @@ async def test_what_only_the_answer_was_lost_of_is_adopted_and_brings_what_an_ac
     (stored,) = clean.stored("platform")
     (row,) = await clean.rows("SELECT state, reason, receipt_number FROM effects")
     assert row == {"state": "accepted", "reason": "adopted", "receipt_number": stored["receipt"]["number"]}
-    assert await clean.column("SELECT state FROM handovers") == ["pushed"]
+    assert await clean.column("SELECT state FROM handovers") == ["claimed"]
     assert await clean.value("SELECT count(*) FROM sms_news") == 1
     assert await clean.column("SELECT reason FROM history WHERE event = 'adopted'") == ["adopted"]
     rows, side = await platform(clean)

@@ -75,7 +75,7 @@ async def test_content_they_have_under_a_later_version_is_not_owed_again(clean, 
     ours = await clean.rows("SELECT own_id, receipt_number FROM effects")
     assert {row["own_id"]: row["receipt_number"] for row in ours} == receipts
     assert sorted(await clean.column("SELECT push_own_id FROM sms_news")) == sorted(owns)
-    assert await clean.column("SELECT state FROM handovers") == ["pushed"]
+    assert await clean.column("SELECT state FROM handovers") == ["claimed"]
     assert (await clean.run(send_pushes))["send_pushes"] == {}
     assert len(clean.stored("platform")) == 2
     assert (await taken(clean))[0] == 0, "safe to repeat"

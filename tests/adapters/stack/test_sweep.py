@@ -62,7 +62,7 @@ def test_what_is_due_is_drawn_and_a_minute_at_rest_is_not(stands, swept):
 
     made.tell("platform", "publish", {"feed": "cases", "records": records})
     drawn, said = swept()
-    assert {"admit_cases", "send_pushes", "claim", "tell_liaisons"} <= drawn
+    assert {"admit_cases", "send_pushes", "tell_liaisons"} <= drawn
     assert any(line.startswith("取回办件") and f"新到 {CASES}" in line for line in said)
     pushed = [line for line in made.held("platform") if line["kind"] == "push"]
     assert len({line["case_no"] for line in pushed}) == CASES
