@@ -13,7 +13,7 @@ def test_a_city_by_hand():
     assert city.cases_a_day == 1200
     assert round(city.peak_per_s * 3600) == 240
     assert round(city.sized_per_s, 2) == 0.2
-    assert (city.workers, city.connections) == (2, 22)
+    assert (city.workers, city.connections) == (2, 44)
 
 
 def test_a_report_of_another_machine_makes_another_page():
