@@ -177,7 +177,11 @@ def _table(needs: Sequence[Need]) -> Iterator[str]:
             [_f(each.sized_per_s * cost.postgres_cpu_ms / 1000) for each in needs],
         ),
         ("workers", f"/ {cost.cases_per_s:.0f}, at least 2", [_n(each.workers) for each in needs]),
-        ("connections", f"workers x {_PROCESSES * (_POOL + _BELL)}", [_n(each.connections) for each in needs]),
+        (
+            "connections",
+            f"workers x {_PROCESSES * (_POOL + _BELL)}",
+            [_n(each.connections) for each in needs],
+        ),
         ("rows a day", f"cases x {rows:.0f}", [_n(each.cases_a_day * rows) for each in needs]),
         (
             "WAL a day",

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from tests.repository.source import ROOT
 pytestmark = pytest.mark.stack
 
 CASES = 3
+PATIENCE_S = 20
 PROGRAM = """
 import asyncio
 from flows.sweep import sweep
@@ -34,11 +36,14 @@ def stands(tmp_path, cluster, database, keyring_file):
 
 @pytest.fixture
 def swept(stands, prefect_server, cluster):
-    """``swept()`` → the tasks and the lines of a sweep's run."""
+    """``swept(awaited)`` → the tasks and the lines of a sweep's run.
+
+    Prefect writes both down some time after the run has ended: the awaited tasks are waited for.
+    """
     made, _ = stands
     environment = made.environment | prefect_server.client_environment()
 
-    def run():
+    def run(*awaited):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", PROGRAM],
             cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
@@ -46,10 +51,15 @@ def swept(stands, prefect_server, cluster):
         assert done.returncode == 0, done.stderr[-3000:]
         identity, name = done.stdout.split()
         assert name == "Completed"
-        with psycopg.connect(cluster.url("superuser", "prefect")) as conn:
-            tasks = conn.execute("SELECT name FROM task_run WHERE flow_run_id = %s", [identity]).fetchall()
-            lines = conn.execute("SELECT message FROM log WHERE flow_run_id = %s", [identity]).fetchall()
-        return {one.split()[-1] for (one,) in tasks}, [one for (one,) in lines]
+        until = time.monotonic() + PATIENCE_S
+        with psycopg.connect(cluster.url("superuser", "prefect"), autocommit=True) as conn:
+            while True:
+                found = conn.execute("SELECT name FROM task_run WHERE flow_run_id = %s", [identity])
+                tasks = {one.split()[-1] for (one,) in found}
+                lines = conn.execute("SELECT message FROM log WHERE flow_run_id = %s", [identity]).fetchall()
+                if set(awaited) <= tasks or time.monotonic() > until:
+                    return tasks, [one for (one,) in lines]
+                time.sleep(0.2)
 
     return run
 
@@ -61,8 +71,9 @@ def test_what_is_due_is_drawn_and_a_minute_at_rest_is_not(stands, swept):
     assert [line for line in said if "新到" in line] == []
 
     made.tell("platform", "publish", {"feed": "cases", "records": records})
-    drawn, said = swept()
-    assert {"admit_cases", "send_pushes", "tell_liaisons"} <= drawn
+    steps = {"admit_cases", "send_pushes", "tell_liaisons"}
+    drawn, said = swept(*steps)
+    assert steps <= drawn
     assert any(line.startswith("取回办件") and f"新到 {CASES}" in line for line in said)
     pushed = [line for line in made.held("platform") if line["kind"] == "push"]
     assert len({line["case_no"] for line in pushed}) == CASES
