@@ -101,6 +101,27 @@ async def test_a_case_is_a_run_named_by_its_number_and_follows_the_ledger(
     assert (third.created, third.moved) == (0, 0)
 
 
+async def test_a_pass_gives_way_between_two_calls_and_the_rest_is_shown_later(
+    ledger, prefect: PrefectApi, deployment: UUID
+) -> None:
+    cases = await new_cases(ledger, 50)
+    asked = itertools.count()
+
+    async def after_the_first() -> bool:
+        return next(asked) > 0
+
+    first = await mirror_cases(ledger, prefect, deployment_id=deployment, gives_way=after_the_first)
+    assert 0 < first.created < len(cases)
+    assert (first.created + first.behind, first.reachable) == (len(cases), True)
+    second = await mirror_cases(ledger, prefect, deployment_id=deployment)
+    assert (first.created + second.created, second.behind) == (len(cases), 0)
+    await settle(ledger, cases)
+    third = await mirror_cases(ledger, prefect, deployment_id=deployment, gives_way=after_the_first)
+    assert (third.moved, third.behind) == (0, len(cases))
+    await mirror_cases(ledger, prefect, deployment_id=deployment)
+    assert await shown(ledger, prefect, cases) == {("COMPLETED", "已闭环")}
+
+
 async def test_what_moves_while_it_is_shown_stays_to_be_shown(
     ledger, prefect: PrefectApi, deployment: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
