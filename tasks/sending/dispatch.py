@@ -102,10 +102,11 @@ async def send_due(
             rows, sent.paced = await _taken(
                 conn, line, gate, pace, take, probe=probe, by_department=case_ids is None
             )
+            if probe and rows and gate is not None:
+                await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
+            # Last, for it moves the guard's mark, and others wait for its COMMIT.
             batch = await _in_hand(conn, sealing, line, rows, hold, worker, guard)
         sent.wants_probe = gate is not None and gate.wants_probe
-        if probe and batch.size and gate is not None:
-            await begin_probe(conn, gate, desk, lasts_s=line.lease_s)
     if gate is None or not batch.size:
         return sent
     if taken is not None:

@@ -22,6 +22,9 @@ _TAKEABLE = """e.state IN ('planned', 'unknown') AND e.state = ANY(%(states)s) A
 _TIME = "(SELECT clock_timestamp())"
 """In brackets it is read once, and can bound the search in an index."""
 
+_STANDS = "e.attempts, e.deaths, e.doubtful OR e.state = 'unknown' AS doubtful"
+"""As the locked row has it: the statement's own view may be older than the lock."""
+
 _BY_TARGET = f"""
     WITH RECURSIVE hops AS (
         (SELECT e.target, e.not_before FROM effects e
@@ -39,18 +42,20 @@ _BY_TARGET = f"""
     share AS (
         SELECT least(%(limit)s, ceil(2.0 * %(limit)s / greatest(1, count(*))))::integer AS n FROM targets),
     turns AS (
-        SELECT d.own_id, d.not_before,
+        SELECT d.own_id, d.not_before, d.attempts, d.deaths, d.doubtful,
                row_number() OVER (PARTITION BY t.target ORDER BY d.not_before, d.own_id) AS turn
         FROM targets t CROSS JOIN LATERAL (
-            SELECT e.own_id, e.not_before FROM effects e
+            SELECT e.own_id, e.not_before, {_STANDS} FROM effects e
             WHERE e.channel = %(channel)s AND e.target = t.target
               AND (%(probe)s OR e.not_before <= {_TIME}) AND {_TAKEABLE}
             ORDER BY e.not_before, e.own_id LIMIT (SELECT n FROM share) FOR UPDATE OF e SKIP LOCKED) d),
-    due AS (SELECT own_id, turn FROM turns ORDER BY turn, not_before, own_id LIMIT %(limit)s)"""
+    due AS (
+        SELECT own_id, turn, attempts, deaths, doubtful FROM turns
+        ORDER BY turn, not_before, own_id LIMIT %(limit)s)"""
 
 _OF_CASES = f"""
     WITH due AS (
-        SELECT e.own_id, 1::bigint AS turn FROM effects e
+        SELECT e.own_id, 1::bigint AS turn, {_STANDS} FROM effects e
         WHERE e.case_id = ANY(%(cases)s) AND e.channel = %(channel)s AND e.target <> ALL(%(blocked)s)
           AND {_TAKEABLE}
         ORDER BY e.not_before, e.own_id LIMIT %(limit)s FOR UPDATE OF e SKIP LOCKED)"""
@@ -73,17 +78,17 @@ IN_HAND = """doubtful = e.doubtful OR e.state = 'unknown', attempts = e.attempts
 """What a lease writes beside the state: whose it is and until when; the try is counted."""
 
 _ROW = """e.own_id, e.channel, e.target, e.business_key, e.stage, e.content_version,
-        e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.deaths, e.planned_at, e.reason,
+        e.content_sha256, b.body_sealed, e.case_id, e.handover_id, e.planned_at, e.reason,
         e.not_before, due.turn"""
 
 _FIND = f"""
-    SELECT {_ROW}, e.attempts + 1 AS attempts, e.doubtful OR e.state = 'unknown' AS doubtful
+    SELECT {_ROW}, due.deaths, due.attempts + 1 AS attempts, due.doubtful
     FROM due JOIN effects e ON e.own_id = due.own_id JOIN effect_bodies b ON b.own_id = due.own_id"""
 
 _LEASE = f"""
     UPDATE effects e SET state = 'leased', {IN_HAND}
     FROM due JOIN effect_bodies b ON b.own_id = due.own_id WHERE e.own_id = due.own_id
-    RETURNING {_ROW}, e.attempts, e.doubtful"""
+    RETURNING {_ROW}, e.deaths, e.attempts, e.doubtful"""
 
 
 @dataclass(frozen=True, slots=True)
