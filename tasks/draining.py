@@ -12,7 +12,7 @@ from tasks.composition import Services, open_services
 from tasks.evidence.sealer import EvidenceBroken, SealingStopped
 
 _QUIET_ROUNDS = 3
-"""Rounds without news before the work counts as done: a feed's place is read at least twice."""
+"""Rounds without news before the work counts as done: a feed's last pages are read again meanwhile."""
 _PAUSE_S = 0.2
 
 

@@ -1,4 +1,4 @@
-"""The sending half of ``ours``: the lanes it leaves to another process.
+"""The other half of ``ours``: it takes in, pushes and does whatever lanes are left.
 
 Says a line when it is ready, waits for one, works until the next; the last line is what it used, as JSON.
 """

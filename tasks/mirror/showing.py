@@ -144,7 +144,8 @@ class Mirroring:
                 shown = await self.show()
             rest = rhythm.rest_s
             if shown is not None and shown.hurried:
-                rest = max(rest, _SHARE * (time.monotonic() - begun))
+                # A Prefect that times out makes a pass long: nobody gains by waiting nine times that.
+                rest = max(rest, min(_TURN_S, _SHARE * (time.monotonic() - begun)))
             elif shown is not None and shown.reachable and (shown.created or shown.moved) and shown.behind:
                 rest = 0.0
             with suppress(TimeoutError):
